@@ -1,0 +1,1 @@
+"""Forethought: language-model agents that think ahead."""

@@ -1,0 +1,1 @@
+"""The kernel: vocabulary, protocols, planners, the loop, models and traces."""

@@ -1,0 +1,1 @@
+"""Models by name; each back end is optional."""

@@ -1,0 +1,167 @@
+"""What the parts must be able to do, as small protocols. Nothing here is a base class.
+
+A method may be plain or `async` where its return type says `MaybeAwaitable`: the loop awaits what
+is awaitable.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from forethought.agent.types import (
+    Candidate,
+    Decision,
+    Estimate,
+    Event,
+    Evidence,
+    Goal,
+    Observation,
+    Reply,
+    Request,
+    Step,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A language model."""
+
+    name: str
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request.
+
+        Raises:
+            ModelUnavailable: If no answer came, after the model's own retries.
+            ModelRefused: If the server will not serve this request.
+            BudgetExhausted: If the call is metered and would pass a limit.
+        """
+        ...
+
+
+class Tool(Protocol):
+    """Something an agent can call."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+    def call(self, arguments: Mapping[str, Any]) -> MaybeAwaitable[str]:
+        """Run with checked arguments and return text for the model.
+
+        Raises:
+            ToolError: For the model to read and correct.
+        """
+        ...
+
+
+class Environment(Protocol):
+    """A world for one agent, as in Gymnasium; other players live inside it.
+
+    `info` may hold `state`, `candidates`, `legal_actions` and `goals` (see `Observation`),
+    `invalid` after a refused
+    action, and must hold `outcome` (an `Outcome`) once the episode has ended.
+    """
+
+    id: str
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> MaybeAwaitable[tuple[str, dict[str, Any]]]:
+        """Begin an episode; equal seeds and options give equal episodes for equal actions."""
+        ...
+
+    def step(self, action: str) -> MaybeAwaitable[tuple[str, float, bool, bool, dict[str, Any]]]:
+        """Act; returns observation, reward, terminated, truncated, info."""
+        ...
+
+
+class ValueFunction(Protocol):
+    """Anything that says how likely goals are: a trained head, or a control.
+
+    Passed as `critic=` everywhere.
+    """
+
+    name: str
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> MaybeAwaitable[list[list[Estimate]]]:
+        """Estimate every goal after every candidate.
+
+        Returns:
+            One row for each candidate, one estimate for each goal: shape `(len(candidates),
+            len(goals))`.
+        """
+        ...
+
+    def explain(
+        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
+    ) -> list[Evidence]:
+        """The logged thoughts nearest to this one and how their episodes ended, nearest first."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors. Deterministic: equal texts give equal rows."""
+
+    name: str
+    """Enough to build it again, such as `hashed` or `hashed+minilm`."""
+    dim: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that changes the vectors (code version, sizes, weights).
+
+        A head is tied to it.
+        """
+        ...
+
+    def encode(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Vectors of shape `(len(texts), dim)`, float32."""
+        ...
+
+
+def _ignore(event: Event) -> None:
+    """The listener of a turn that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a planner is given for one decision."""
+
+    observation: Observation
+    state: str
+    """The state text: the environment's where it writes one, else the model's summary."""
+    model: Model | None
+    """The model, metered by the episode's budget; `None` for arms that need none."""
+    rng: random.Random
+    """The episode's own generator."""
+    history: Sequence[Step] = ()
+    emit: Callable[[Event], None] = field(default=_ignore)
+
+
+class Planner(Protocol):
+    """A policy: turns what is seen into a decision."""
+
+    name: str
+
+    async def decide(self, turn: Turn) -> Decision:
+        """Choose a thought and an action.
+
+        Model output that cannot be read is repaired once and then replaced by a fallback; it never
+        raises.
+
+        Raises:
+            ModelError: If the model failed for good.
+            BudgetExhausted: If nothing could be decided within the budget.
+        """
+        ...

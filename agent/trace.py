@@ -1,0 +1,248 @@
+"""Traces on disk: append-only JSON lines, one event a line, many episodes interleaved in one file.
+
+```
+{"type":"episode","version":1,"episode":{...}}     before the first decision
+{"type":"step","id":ID,"step":{...}}               after each decision
+{"type":"end","id":ID,"outcome":{...}}             when it ends
+```
+
+An episode without its last line is unfinished. A line is written with one `write` to a file opened
+for appending, so a crash loses at most the line being written. A torn last line is cut off when the
+file is opened for writing again, and passed over when it is read. Facts are stored, the rest is
+computed. Knows nothing of planners, models or environments.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.types import Episode, Outcome, Step, Trace
+
+VERSION = 1
+FILE_NAME = "traces.jsonl"
+
+
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Build each schema once, on first use: it costs milliseconds that importing should not."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+def _dump(value: Episode | Step | Outcome) -> str:
+    text: bytes = _adapter(type(value)).dump_json(value, exclude_defaults=True)
+    return text.decode()
+
+
+class TraceWriter:
+    """Appends episodes to one traces file.
+
+    Args:
+        path: The file; its folder is made. An existing file is continued, after cutting off a torn
+            last line.
+
+    Raises:
+        ConfigError: If the folder cannot be written, or another process writes the file.
+        DataError: If the file exists and is not a traces file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ConfigError(f"cannot write {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._mend()
+        except BlockingIOError as error:
+            os.close(self._fd)
+            raise ConfigError(f"{self.path} is being written by another process") from error
+        except DataError:
+            os.close(self._fd)
+            raise
+
+    def _mend(self) -> None:
+        """Cut off a last line that a crash left incomplete; refuse a file that is not ours."""
+        if os.fstat(self._fd).st_size == 0:
+            return
+        with self.path.open("rb") as file:
+            first = file.readline()
+            if first.endswith(b"\n"):
+                _check_first(self.path, first)
+            elif not b'{"type":"episode"'.startswith(first[:17]):
+                raise DataError(f"{self.path} is not a traces file: line 1 is not a trace event")
+        data = self.path.read_bytes()
+        if not data.endswith(b"\n"):
+            os.ftruncate(self._fd, data.rfind(b"\n") + 1)
+
+    def _write(self, line: str) -> None:
+        data = memoryview((line + "\n").encode())
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def begin(self, episode: Episode) -> None:
+        """Write the line that opens an episode."""
+        self._write(f'{{"type":"episode","version":{VERSION},"episode":{_dump(episode)}}}')
+
+    def step(self, episode_id: str, step: Step) -> None:
+        """Write one step."""
+        self._write(f'{{"type":"step","id":{json.dumps(episode_id)},"step":{_dump(step)}}}')
+
+    def end(self, episode_id: str, outcome: Outcome) -> None:
+        """Write the line that makes an episode whole."""
+        self._write(f'{{"type":"end","id":{json.dumps(episode_id)},"outcome":{_dump(outcome)}}}')
+
+    def write(self, trace: Trace) -> None:
+        """Write a whole trace."""
+        self.begin(trace.episode)
+        for step in trace.steps:
+            self.step(trace.episode.id, step)
+        if trace.outcome is not None:
+            self.end(trace.episode.id, trace.outcome)
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> "TraceWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class TraceFile:
+    """What a traces file held: whole episodes, and what was left out."""
+
+    path: Path
+    traces: list[Trace] = field(default_factory=list)
+    """Episodes with an outcome, in the order in which they ended. A repeated id keeps the last."""
+    unfinished: int = 0
+    """Episodes begun and never ended."""
+    torn: bool = False
+    """True when the last line was incomplete."""
+
+    @property
+    def warning(self) -> str:
+        """One line on what was left out; empty when the file was whole."""
+        parts = []
+        if self.torn:
+            parts.append("its last line is incomplete")
+        if self.unfinished:
+            parts.append(
+                f"{self.unfinished} unfinished episode{'s' if self.unfinished > 1 else ''} left out"
+            )
+        return f"{self.path}: {', '.join(parts)}" if parts else ""
+
+
+def _check_first(path: Path, line: bytes) -> None:
+    try:
+        event = json.loads(line)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a traces file: line 1 is not JSON") from error
+    if not isinstance(event, dict) or event.get("type") != "episode" or "version" not in event:
+        raise DataError(f"{path} is not a traces file: line 1 is not a trace event")
+    if event["version"] != VERSION:
+        raise DataError(
+            f"{path} has trace format {event['version']}; this version reads format {VERSION}"
+        )
+
+
+def _events(path: Path, result: TraceFile) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each line's event with its number; a torn last line is noted in `result`."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if number == 1 and line.endswith(b"\n"):
+                    _check_first(path, line)
+                try:
+                    event = json.loads(line)
+                except (ValueError, UnicodeDecodeError) as error:
+                    if not line.endswith(b"\n"):
+                        result.torn = True
+                        return
+                    raise DataError(
+                        f"{path}, line {number}: not JSON; the file was damaged or edited"
+                    ) from error
+                if not isinstance(event, dict):
+                    raise DataError(f"{path}, line {number}: not a trace event")
+                yield number, event
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_traces(path: str | os.PathLike[str]) -> TraceFile:
+    """Read a traces file, or the `traces.jsonl` of a run directory.
+
+    Raises:
+        DataError: If the file cannot be read, is not a traces file, was damaged before its last
+            line, or holds no
+            finished episode.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / FILE_NAME
+    result = TraceFile(file)
+    episodes: dict[str, Episode] = {}
+    steps: dict[str, list[Step]] = {}
+    done: dict[str, Trace] = {}
+    for number, event in _events(file, result):
+        try:
+            if event["type"] == "episode":
+                episode = _adapter(Episode).validate_python(event["episode"])
+                episodes[episode.id] = episode
+                steps[episode.id] = []
+            elif event["type"] == "step":
+                steps[event["id"]].append(_adapter(Step).validate_python(event["step"]))
+            elif event["type"] == "end":
+                outcome = _adapter(Outcome).validate_python(event["outcome"])
+                key = event["id"]
+                done.pop(key, None)
+                done[key] = Trace(episodes.pop(key), tuple(steps.pop(key)), outcome)
+            else:
+                raise DataError(f"{file}, line {number}: unknown event {event['type']!r}")
+        except (KeyError, TypeError, ValidationError) as error:
+            raise DataError(
+                f"{file}, line {number}: not a trace event ({_first_line(error)})"
+            ) from error
+    result.traces = list(done.values())
+    result.unfinished = len(episodes)
+    if not result.traces:
+        empty = " (it is empty)" if file.stat().st_size == 0 else ""
+        raise DataError(f"{file} holds no finished episode{empty}")
+    return result
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"missing {error}" if isinstance(error, KeyError) else str(error)
+
+
+def write_traces(path: str | os.PathLike[str], traces: Iterable[Trace]) -> None:
+    """Append whole traces to a file."""
+    with TraceWriter(path) as writer:
+        for trace in traces:
+            writer.write(trace)

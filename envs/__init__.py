@@ -1,0 +1,1 @@
+"""Worlds an agent can act in, rollouts and the bench."""

@@ -1,0 +1,1 @@
+"""Everything that learns: encoders, data, the value head, calibration."""
