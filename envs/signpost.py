@@ -1,9 +1,9 @@
 """`signpost-v0`: a world in which only the prefix of a reply decides what happens.
 
 A traveller meets a sign of some colour. Two behaviours are on offer under the same thought, one
-spoken under the prefix "Left." and one under "Right."; which of them leads home depends on the colour
-alone. A head that ignores the prefix cannot tell the candidates apart, so this world tests that the
-prefix is part of what is scored, in training and in use.
+spoken under the prefix "Left." and one under "Right."; which of them leads home depends on the
+colour alone. A head that ignores the prefix cannot tell the candidates apart, so this world tests
+that the prefix is part of what is scored, in training and in use.
 """
 
 import random
@@ -28,6 +28,7 @@ class Signpost:
 
     def __init__(self) -> None:
         self._colour = ""
+        self._info: dict[str, Any] = {}
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -39,19 +40,20 @@ class Signpost:
         candidates = tuple(
             Candidate(_THOUGHT, prefix=f"{way}.", action=way.lower()) for way in ("Left", "Right")
         )
-        return text, {
+        self._info = {
             "state": text,
             "candidates": candidates,
             "legal_actions": ("left", "right"),
             "goals": (HOME, LOST),
         }
+        return text, dict(self._info)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Take the path; the episode ends."""
         if not self._colour:
             raise ConfigError("call reset before step")
         if action not in {"left", "right"}:
-            return "There is no such path.", 0.0, False, False, {"invalid": True}
+            return "There is no such path.", 0.0, False, False, self._info | {"invalid": True}
         home = (action == "left") == (self._colour in _LEFT_COLOURS)
         reached, missed = (HOME, LOST) if home else (LOST, HOME)
         outcome = Outcome(float(home), home, reached=(reached.text,), missed=(missed.text,))
