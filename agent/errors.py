@@ -18,7 +18,8 @@ ForethoughtError
 ```
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -110,3 +111,17 @@ class BudgetExhausted(RunError):
 
 class ToolError(ForethoughtError):
     """Something the model can read and correct."""
+
+
+@contextmanager
+def needs(what: str, install: str) -> Iterator[None]:
+    """Surround the imports of an optional package; a missing one becomes `MissingExtra`.
+
+    Args:
+        what: The feature that needs it, in words.
+        install: The whole command that brings it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra(what, install) from error

@@ -1,0 +1,97 @@
+"""Embeddings kept on disk by content, so that no text is encoded twice.
+
+A cache is a folder of two files that only grow: `keys` holds the digest of each text, `vectors`
+the float32 rows in the same order, memory-mapped for reading. A crash between the two leaves a tail that
+the next writer cuts off.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.agent.protocols import Encoder
+
+Floats = NDArray[np.float32]
+_KEY = 16
+"""Bytes of a digest."""
+
+
+def cache_home() -> Path:
+    """Where caches live: `FORETHOUGHT_CACHE`, else the user's cache folder."""
+    given = os.environ.get("FORETHOUGHT_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "forethought"
+
+
+class CachedEncoder:
+    """An encoder whose vectors are kept on disk.
+
+    Args:
+        inner: The encoder.
+        folder: Where to keep them; a folder named by the encoder's fingerprint in the user's cache
+            by default.
+    """
+
+    def __init__(self, inner: Encoder, folder: Path | None = None) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.dim = inner.dim
+        self._folder = folder or cache_home() / "embeddings" / inner.fingerprint
+        self._index: dict[bytes, int] = {}
+        self._read = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """The inner encoder's: caching changes nothing."""
+        return self.inner.fingerprint
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors of shape `(len(texts), dim)`; only texts never seen before are encoded."""
+        keys = [hashlib.blake2b(text.encode(), digest_size=_KEY).digest() for text in texts]
+        self._refresh()
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._index}
+        if fresh:
+            # sorted by length, so that a batch pads little
+            ordered = sorted(fresh.items(), key=lambda item: len(item[1]))
+            self._append([k for k, _ in ordered], self.inner.encode([t for _, t in ordered]))
+        if not keys:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        stored = np.memmap(self._folder / "vectors", dtype=np.float32, mode="r")
+        rows = stored[: len(stored) // self.dim * self.dim].reshape(-1, self.dim)
+        return np.array(rows[[self._index[key] for key in keys]])
+
+    def _refresh(self) -> None:
+        """Read the digests that were appended since the last look."""
+        path = self._folder / "keys"
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._read * _KEY)
+            data = file.read()
+        for start in range(0, len(data) - len(data) % _KEY, _KEY):
+            self._index.setdefault(data[start : start + _KEY], self._read)
+            self._read += 1
+
+    def _append(self, keys: Sequence[bytes], vectors: Floats) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        row = self.dim * 4
+        with (
+            (self._folder / "keys").open("ab") as names,
+            (self._folder / "vectors").open("ab") as data,
+        ):
+            fcntl.flock(names, fcntl.LOCK_EX)
+            whole = min(names.seek(0, os.SEEK_END) // _KEY, data.seek(0, os.SEEK_END) // row)
+            names.truncate(whole * _KEY)
+            data.truncate(whole * row)
+            data.write(np.ascontiguousarray(vectors, dtype=np.float32).tobytes())
+            data.flush()
+            names.write(b"".join(keys))
+            names.flush()
+        self._refresh()

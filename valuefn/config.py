@@ -1,0 +1,92 @@
+"""Settings of a value head. A variant is one row here, not a branch in the trainer."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from forethought.agent.errors import ConfigError, UnknownName
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Objective = Literal["iql", "monte-carlo"]
+
+
+class GoalShares(BaseModel):
+    """Share of the loss that each kind of goal gets; they sum to one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Share = 0.8
+    """Outcome sentences of the world's vocabulary, reached and missed alike."""
+    future: Share = 0.08
+    """States met later in the same episode, geometrically nearer ones more often."""
+    current: Share = 0.02
+    """The state itself: reached at once."""
+    other: Share = 0.1
+    """States of other episodes. Without goals that are not reached a head learns that everything
+    happens."""
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "GoalShares":
+        total = self.outcome + self.future + self.current + self.other
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the goal shares sum to {total:g}, not to 1")
+        return self
+
+
+class HeadConfig(BaseModel):
+    """How a head is trained. Defaults were chosen on validation episodes of `bargaining-v0`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = "hashed"
+    """Encoder name, or several joined by `+`."""
+    objective: Objective = "iql"
+    """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
+    hidden: int = Field(128, ge=4, le=4096)
+    """Units in each hidden layer."""
+    members: int = Field(5, ge=1, le=64)
+    """Heads in the ensemble, each on its own bootstrap sample of episodes."""
+    gamma: float = Field(0.99, gt=0, le=1)
+    """Discount per decision."""
+    expectile: float = Field(0.6, gt=0, lt=1)
+    """Weight of underestimates in the state value; 0.5 is the behaviour policy's own value."""
+    polyak: float = Field(0.02, gt=0, le=1)
+    """Share of the online critic mixed into the target critic at each update."""
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-3, ge=0)
+    batch: int = Field(256, ge=2)
+    """Transitions a step; every one is scored against every goal of the step."""
+    steps: int = Field(1500, ge=1)
+    """Most updates; held-out episodes usually stop training earlier."""
+    shares: GoalShares = GoalShares()
+    permute: bool = False
+    """Train on outcomes dealt to the wrong episodes: the control that counts."""
+    seed: int = Field(0, ge=0)
+
+
+ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "iql": {},
+        "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+    }
+)
+"""Named rows: what differs from the defaults."""
+
+
+def head_config(row: str = "iql", **changes: object) -> HeadConfig:
+    """A named row with changes.
+
+    Raises:
+        UnknownName: If there is no such row.
+        ConfigError: If a setting is unknown or out of range.
+    """
+    if row not in ROWS:
+        raise UnknownName("head configuration", row, ROWS)
+    try:
+        return HeadConfig.model_validate({**ROWS[row], **changes})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "shares"
+        raise ConfigError(f"head configuration, {where}: {first['msg']}") from error

@@ -1,0 +1,131 @@
+"""`LearnedValue`: a trained head as a critic, and `load_critic`, which finds one on disk."""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.agent.errors import HeadError
+from forethought.agent.protocols import Encoder
+from forethought.agent.types import Candidate, Estimate, Evidence, Goal
+from forethought.valuefn.encoders import make_encoder
+from forethought.valuefn.head import Head
+from forethought.valuefn.inference import Critic
+from forethought.valuefn.support import nearest, projection, strange_rows
+
+Floats = NDArray[np.float32]
+
+
+class LearnedValue:
+    """Chances from a trained head.
+
+    Args:
+        head: The head.
+        encoder: The encoder it was trained with; built by name when left out.
+        name: What reports call it.
+
+    Raises:
+        HeadError: If the encoder is not the one the head was trained with, or nothing fits.
+    """
+
+    def __init__(self, head: Head, encoder: Encoder | None = None, *, name: str = "head") -> None:
+        self.head = head
+        self.name = name
+        self.encoder = encoder or make_encoder(head.config.encoder)
+        if self.encoder.fingerprint != head.fingerprint:
+            raise HeadError(
+                f"the head was trained with encoder {head.config.encoder!r}"
+                f" ({head.fingerprint}); this one is {self.encoder.name!r}"
+                f" ({self.encoder.fingerprint})"
+            )
+        self._critic = Critic(head.weights)
+        widths = {name: len(block.columns) for name, block in head.blocks.items()}
+        judged = widths["state"] + widths["thought"] + widths["prefix"]
+        if (judged, widths["goal"]) != (self._critic.inputs, self._critic.goals):
+            raise HeadError("the head's input blocks do not fit its weights")
+        self._projection = projection(judged)
+        self._goal_projection = projection(widths["goal"])
+        self._goals = lru_cache(maxsize=256)(self._encode_goals)
+
+    def raw(self, state: str, candidates: Sequence[Candidate], goals: Sequence[str]) -> Floats:
+        """Uncalibrated scores of each member, shape `(M, len(candidates), len(goals))`."""
+        judged, _ = self._judge(state, candidates)
+        return self._critic.scores(judged, self._goals(tuple(goals))[0])
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> list[list[Estimate]]:
+        """Estimate every goal after every candidate; shape `(len(candidates), len(goals))`."""
+        if not candidates or not goals:
+            return [[] for _ in candidates]
+        judged, strange = self._judge(state, candidates)
+        encoded, known_goals = self._goals(tuple(goal.text for goal in goals))
+        scores = self._critic.scores(judged, encoded)
+        near = self.head.support.near(judged @ self._projection) & ~strange
+        supported = near[:, None] & known_goals[None, :]
+        columns = (*self.head.calibration.interval(scores), supported)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [[Estimate(*cell) for cell in zip(*row, strict=True)] for row in rows]
+
+    def explain(
+        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
+    ) -> list[Evidence]:
+        """The logged thoughts nearest to this one and how their episodes ended."""
+        judged, _ = self._judge(state, [candidate])
+        distances, indices = _nearest(
+            judged @ self._projection, self.head.support.references, nearest
+        )
+        index = self.head.goals.index(goal.text) if goal.text in self.head.goals else -1
+        return [
+            Evidence(r.episode, r.state, r.thought, float(distance), index in r.reached)
+            for distance, r in zip(
+                distances[0], (self.head.evidence[i] for i in indices[0]), strict=True
+            )
+        ]
+
+    def _judge(
+        self, state: str, candidates: Sequence[Candidate]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Features of shape `(B, D)`, and whether each row is foreign to the training data."""
+        blocks, limits = self.head.blocks, self.head.support.foreign
+        texts = [state, *(c.thought for c in candidates), *(c.prefix for c in candidates)]
+        encoded = self.encoder.encode(texts)
+        count = len(candidates)
+        parts = {
+            "state": np.repeat(encoded[:1], count, axis=0),
+            "thought": encoded[1 : count + 1],
+            "prefix": encoded[count + 1 :],
+        }
+        features = [blocks[name].apply(part) for name, part in parts.items()]
+        shares = [blocks[name].foreign(part) for name, part in parts.items()]
+        strange = strange_rows(shares, [limits[name] for name in parts])
+        return np.concatenate(features, axis=1), strange
+
+    def _encode_goals(self, goals: tuple[str, ...]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Features of shape `(G, D)`, and whether each goal lies near a training goal."""
+        block = self.head.blocks["goal"]
+        encoded = self.encoder.encode(list(goals))
+        features = block.apply(encoded)
+        foreign = block.foreign(encoded) > self.head.support.foreign["goal"]
+        return features, self.head.support.near_goal(features @ self._goal_projection) & ~foreign
+
+
+_nearest = nearest
+
+
+def load_critic(
+    folder: str | os.PathLike[str], *, encoder: Encoder | None = None, name: str = "head"
+) -> LearnedValue:
+    """Load a head directory as a critic.
+
+    Args:
+        folder: Where `forethought train value` wrote it.
+        encoder: Given where building it by name would be wasteful; must be the head's own.
+        name: What reports call it.
+
+    Raises:
+        HeadError: If the head is missing, damaged, or belongs to another encoder.
+    """
+    return LearnedValue(Head.from_pretrained(folder), encoder, name=name)

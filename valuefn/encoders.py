@@ -1,0 +1,70 @@
+"""Encoders by name, alone or joined by `+`; their packages are imported when asked for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.protocols import Encoder
+from forethought.valuefn.cache import CachedEncoder
+from forethought.valuefn.hashed import HashedEncoder
+
+Floats = NDArray[np.float32]
+
+
+class JoinedEncoder:
+    """Several encoders side by side.
+
+    Args:
+        parts: The encoders, in order.
+    """
+
+    def __init__(self, parts: Sequence[Encoder]) -> None:
+        self.parts = tuple(parts)
+        self.name = "+".join(part.name for part in self.parts)
+        self.dim = sum(part.dim for part in self.parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """The parts' own, joined."""
+        return "+".join(part.fingerprint for part in self.parts)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors of shape `(len(texts), dim)`: the parts' vectors one after the other."""
+        return np.concatenate([part.encode(texts) for part in self.parts], axis=1)
+
+
+def _sentence() -> Encoder:
+    encoder: Encoder = import_module("forethought.valuefn.sentence").SentenceEncoder()
+    return CachedEncoder(encoder)
+
+
+ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
+    {"hashed": HashedEncoder, "minilm": _sentence}
+)
+
+
+@cache
+def make_encoder(name: str) -> Encoder:
+    """Build an encoder, or find the one already built.
+
+    Args:
+        name: `hashed`, `minilm`, or several joined by `+`, as in `hashed+minilm`.
+
+    Raises:
+        UnknownName: If a part is unknown.
+        ConfigError: If a part is named twice.
+        MissingExtra: If a part's package is not installed.
+    """
+    parts = name.split("+")
+    for part in parts:
+        if part not in ENCODERS:
+            raise UnknownName("encoder", part, ENCODERS)
+    if len(set(parts)) < len(parts):
+        raise ConfigError(f"encoder {name!r} names a part twice")
+    built = [ENCODERS[part]() for part in parts]
+    return built[0] if len(built) == 1 else JoinedEncoder(built)

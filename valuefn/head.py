@@ -1,0 +1,222 @@
+"""A trained head on disk: a directory of weights, settings, calibration, evidence and a model card.
+
+```
+HEAD/
+├── config.json        format version, encoder and its fingerprint, settings, outcome sentences
+├── head.safetensors   critic weights, input blocks, reference points
+├── calibration.json   the map from scores to chances
+├── evidence.jsonl     the logged thoughts behind the reference points
+├── metrics.json       what held-out episodes showed
+└── README.md          model card
+```
+
+A head is written beside its place and moved there whole, so a directory that exists is complete.
+Loading executes nothing from the files: JSON and safetensors only.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from forethought.agent.errors import ConfigError, HeadError, needs
+from forethought.valuefn.calibration import Calibration
+from forethought.valuefn.card import model_card
+from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.features import BLOCKS, Block
+from forethought.valuefn.support import Support
+
+with needs("loading and saving value heads", "pip install 'forethought[value]'"):
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file, save_file
+
+Floats = NDArray[np.float32]
+FORMAT = 1
+_FILES = ("config.json", "head.safetensors", "calibration.json", "evidence.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A logged thought kept for explanations."""
+
+    episode: str
+    state: str
+    thought: str
+    prefix: str
+    reached: tuple[int, ...]
+    """Indices of the outcome sentences that came true in its episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Everything that makes a trained value function."""
+
+    config: HeadConfig
+    fingerprint: str
+    """Of the encoder it was trained with."""
+    dim: int
+    """Width of the encoder's vectors."""
+    goals: tuple[str, ...]
+    """Outcome sentences it was trained on."""
+    blocks: Mapping[str, Block]
+    weights: Mapping[str, Floats]
+    calibration: Calibration
+    support: Support
+    evidence: tuple[Reference, ...]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the directory, replacing an older head there.
+
+        Raises:
+            ConfigError: If the place cannot be written, or holds something that is not a head.
+        """
+        target = Path(folder)
+        if target.exists() and not (target / "config.json").exists() and _has_content(target):
+            raise ConfigError(f"{target} exists and is not a head; choose another place")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        except OSError as error:
+            raise ConfigError(f"cannot write {target}: {error.strerror}") from error
+        try:
+            self._write(scratch)
+            _replace(scratch, target)
+        except OSError as error:
+            raise ConfigError(f"cannot write {target}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return target
+
+    def _write(self, folder: Path) -> None:
+        config = {
+            "format": FORMAT,
+            "encoder": {
+                "name": self.config.encoder,
+                "fingerprint": self.fingerprint,
+                "dim": self.dim,
+            },
+            "training": self.config.model_dump(),
+            "goals": list(self.goals),
+            "support": {
+                "reach": self.support.reach,
+                "goal_reach": self.support.goal_reach,
+                "foreign": dict(self.support.foreign),
+            },
+        }
+        _dump(folder / "config.json", config)
+        _dump(folder / "calibration.json", asdict(self.calibration))
+        _dump(folder / "metrics.json", self.metrics)
+        lines = [json.dumps(asdict(reference), ensure_ascii=False) for reference in self.evidence]
+        (folder / "evidence.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        save_file(self._arrays(), folder / "head.safetensors")
+        card = model_card(self.config, self.goals, self.metrics)
+        (folder / "README.md").write_text(card)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {f"critic.{k}": v for k, v in self.weights.items()}
+        for name, block in self.blocks.items():
+            arrays[f"block.{name}.columns"] = block.columns
+            arrays[f"block.{name}.mean"] = block.mean
+            arrays[f"block.{name}.scale"] = block.scale
+            arrays[f"block.{name}.seen"] = block.seen
+        arrays["support.references"] = self.support.references
+        arrays["support.goals"] = self.support.goals
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> "Head":
+        """Read a directory written by `save_pretrained`.
+
+        Raises:
+            HeadError: If it is missing, incomplete, damaged or of another format.
+        """
+        source = Path(folder)
+        if not source.is_dir():
+            raise HeadError(f"there is no head at {source}")
+        missing = [name for name in _FILES if not (source / name).is_file()]
+        if missing:
+            raise HeadError(f"{source} is not a whole head: {', '.join(missing)} missing")
+        try:
+            return _read(source)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            what = _first_error(error)
+            raise HeadError(f"the head at {source} is damaged: {what}") from error
+
+
+def _read(source: Path) -> Head:
+    config = json.loads((source / "config.json").read_text())
+    if config.get("format") != FORMAT:
+        raise HeadError(
+            f"{source} has head format {config.get('format')}; this version reads {FORMAT}"
+        )
+    arrays = load_file(source / "head.safetensors")
+    blocks = {
+        name: Block(
+            *(arrays[f"block.{name}.{part}"] for part in ("columns", "mean", "scale", "seen"))
+        )
+        for name in BLOCKS
+    }
+    limits = config["support"]
+    evidence = TypeAdapter(tuple[Reference, ...]).validate_python(
+        [json.loads(line) for line in (source / "evidence.jsonl").read_text().splitlines()]
+    )
+    if len(evidence) != len(arrays["support.references"]):
+        raise ValueError("evidence and reference points differ in number")
+    return Head(
+        HeadConfig.model_validate(config["training"]),
+        str(config["encoder"]["fingerprint"]),
+        int(config["encoder"]["dim"]),
+        tuple(config["goals"]),
+        blocks,
+        {k.removeprefix("critic."): v for k, v in arrays.items() if k.startswith("critic.")},
+        TypeAdapter(Calibration).validate_json((source / "calibration.json").read_bytes()),
+        Support(
+            arrays["support.references"],
+            arrays["support.goals"],
+            float(limits["reach"]),
+            float(limits["goal_reach"]),
+            {name: float(limit) for name, limit in limits["foreign"].items()},
+        ),
+        evidence,
+        json.loads((source / "metrics.json").read_text())
+        if (source / "metrics.json").exists()
+        else {},
+    )
+
+
+def _first_error(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _has_content(folder: Path) -> bool:
+    return not folder.is_dir() or any(folder.iterdir())
+
+
+def _replace(scratch: Path, target: Path) -> None:
+    """Move a finished directory into place; an older one goes only once the new one is whole."""
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        target.rename(old / "head")
+        scratch.rename(target)
+        shutil.rmtree(old)
+    else:
+        scratch.rename(target)
+    target.chmod(0o755)
+
+
+def _dump(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,74 @@
+"""The trained critic in NumPy: what a decision costs at run time.
+
+The same function as `network.BilinearCritic`, without torch, so that an agent that only uses a head
+need not load it.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.agent.errors import HeadError
+from forethought.valuefn.calibration import sigmoid
+
+Floats = NDArray[np.float32]
+LAYERS = 3
+
+
+def _mlp(weights: Mapping[str, Floats], name: str, x: Floats) -> Floats:
+    """Outputs of shape `(K, B, O)` for inputs of shape `(B, I)`."""
+    h: Floats = x[None]
+    for layer in range(LAYERS):
+        h = h @ weights[f"{name}.weights.{layer}"] + weights[f"{name}.biases.{layer}"]
+        if layer + 1 < LAYERS:
+            h = h / (1 + np.exp(-h))
+            h -= h.mean(axis=-1, keepdims=True)
+            h /= np.sqrt(np.square(h).mean(axis=-1, keepdims=True) + np.float32(1e-5))
+    return h
+
+
+class Critic:
+    """An ensemble of twin critics.
+
+    Args:
+        weights: Parameters by name, as `network.BilinearCritic` names them; twins lie side by side.
+
+    Raises:
+        HeadError: If a parameter is missing or does not fit the others.
+    """
+
+    def __init__(self, weights: Mapping[str, Floats]) -> None:
+        self.weights = dict(weights)
+        try:
+            self.inputs = self.weights["phi.weights.0"].shape[1]
+            self.goals = self.weights["psi.weights.0"].shape[1]
+            self._hidden = self.weights["phi.weights.1"].shape[1]
+            self._goal_side(np.zeros((1, self.goals), dtype=np.float32))
+            self._thought_side(np.zeros((1, self.inputs), dtype=np.float32))
+        except (KeyError, ValueError, IndexError) as error:
+            raise HeadError(f"the head's weights do not fit together: {error}") from error
+
+    def _thought_side(self, x: Floats) -> Floats:
+        return _mlp(self.weights, "phi", x)
+
+    def _goal_side(self, g: Floats) -> Floats:
+        return _mlp(self.weights, "psi", g)
+
+    def scores(self, x: Floats, g: Floats) -> Floats:
+        """Raw scores of each ensemble member, its twins averaged.
+
+        Args:
+            x: State, thought and prefix, shape `(B, inputs)`.
+            g: Goals, shape `(G, goals)`.
+
+        Returns:
+            Shape `(M, B, G)`, in [0, 1].
+        """
+        p, q = self._thought_side(x), self._goal_side(g)
+        logits = p[..., :-1] @ q[..., :-1].transpose(0, 2, 1) / np.float32(math.sqrt(self._hidden))
+        logits += p[..., -1:] + q[..., -1:].transpose(0, 2, 1)
+        chances = sigmoid(logits)
+        pairs: Floats = chances.reshape(-1, 2, *chances.shape[1:]).mean(axis=1)
+        return pairs
