@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 # Data sets for measuring lie beside the checkout on some machines; tests that need them skip elsewhere.
 ifneq ($(wildcard ../shared/data),)
