@@ -158,18 +158,19 @@ def _bca(
 ) -> tuple[float, float]:
     """Ends of the interval: quantiles of `means`, moved for bias and skewness."""
     gaps = data - data.mean()
-    squares = float((gaps**2).sum())
-    scale = float(np.abs(data).max())
-    if squares <= (1e-12 * scale) ** 2 * len(data):
+    widest = float(np.abs(gaps).max())
+    if widest <= 1e-12 * float(np.abs(data).max()):
         return float(data.mean()), float(data.mean())
-    acceleration = float((gaps**3).sum()) / (6 * squares**1.5)
+    gaps /= widest  # so that no power of a tiny gap vanishes
+    acceleration = float((gaps**3).sum()) / (6 * float((gaps**2).sum()) ** 1.5)
     below = float((means < data.mean()).mean() + (means == data.mean()).mean() / 2)
     bias = _NORMAL.inv_cdf(min(max(below, 1e-6), 1 - 1e-6))
     reach = _wide(level, len(data))
     shares = []
     for z in (-reach, reach):
         shifted = bias + z
-        shares.append(_NORMAL.cdf(bias + shifted / (1 - acceleration * shifted)))
+        # a handful of very skewed values can turn the denominator; the end is then an extreme one
+        shares.append(_NORMAL.cdf(bias + shifted / max(1 - acceleration * shifted, 0.1)))
     low, high = np.quantile(means, shares)
     return float(low), float(high)
 

@@ -121,10 +121,8 @@ def test_wilson() -> None:
     assert none.low == 0
     assert none.high == pytest.approx(0.161, abs=0.001)
     half = wilson(50, 100)
-    assert (half.low, half.high) == (
-        pytest.approx(0.404, abs=0.001),
-        pytest.approx(0.596, abs=1e-3),
-    )
+    assert half.low == pytest.approx(0.404, abs=0.001)
+    assert half.high == pytest.approx(0.596, abs=0.001)
     assert wilson(3, 3).high == 1
 
 
