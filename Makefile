@@ -22,7 +22,7 @@ setup: $(STAMP)
 # dependencies would compile an engine that is not used.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "error: Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1); try make PYTHON=python3.12" >&2; exit 2; }
+	  echo "error: Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1 | head -n 1); try make PYTHON=python3.12" >&2; exit 2; }
 	@echo "setup: making .venv (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) install "$$(grep '^torch==' constraints.txt)"

@@ -173,7 +173,7 @@ _Rows = tuple[str, list[str], list[list[str]]]
 
 def _arms(report: BenchReport) -> _Rows:
     columns = ["arm", "reward [95 %]", "success [95 %]", "supported", "invalid"]
-    columns += ["calls", "tokens", "seconds"]
+    columns += ["calls", "tokens", "time"]
     rows = [[name, *_arm_cells(row)] for name, row in report.arms.items()]
     return f"{report.env}, {report.episodes} episodes per arm", columns, rows
 
@@ -187,8 +187,14 @@ def _arm_cells(row: ArmRow) -> list[str]:
         f"{row.invalid:.1%}",
         f"{row.calls:.1f}",
         f"{row.tokens:.0f}",
-        "-" if row.seconds is None else f"{row.seconds:.3g}",
+        _duration(row.seconds),
     ]
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def _once(report: BenchReport) -> Mapping[str, PairRow]:
@@ -200,10 +206,14 @@ def _once(report: BenchReport) -> Mapping[str, PairRow]:
 
 def _pairs(report: BenchReport) -> _Rows:
     rows = [
-        [name, _range(row.diff, row.ci95), f"{report.effects[name]:+.2f}"]
+        [name, _range(row.diff, row.ci95), _effect(report.effects[name])]
         for name, row in _once(report).items()
     ]
     return "paired differences", ["pair", "difference [95 %]", "effect (sd)"], rows
+
+
+def _effect(effect: float | None) -> str:
+    return "-" if effect is None else f"{effect:+.2f}"
 
 
 def _opponents(report: BenchReport) -> _Rows:

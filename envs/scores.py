@@ -73,8 +73,9 @@ class BenchReport:
     arms: Mapping[str, ArmRow]
     paired: Mapping[str, PairRow]
     """Every ordered pair of arms, as in "A vs B"."""
-    effects: Mapping[str, float]
-    """The same differences in units of their standard deviation over pairs."""
+    effects: Mapping[str, float | None]
+    """The same differences in units of their standard deviation over pairs; `None` where they do
+    not vary."""
     by_opponent: Mapping[str, Mapping[str, OpponentRow]]
     """Opponent, then arm; empty where a world has no opponents."""
     unseen: tuple[str, ...]

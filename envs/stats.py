@@ -43,9 +43,9 @@ class Interval:
 class Difference(Interval):
     """The mean of paired differences."""
 
-    effect: float
-    """The mean difference in units of the differences' standard deviation; 0 when they do not
-    vary."""
+    effect: float | None
+    """The mean difference in units of the differences' standard deviation; `None` when they do
+    not vary."""
 
     @property
     def enough(self) -> int | None:
@@ -111,7 +111,7 @@ def paired_difference(
     gaps = one - other
     interval = mean_interval(gaps, seed=seed, level=level, resamples=resamples)
     spread = float(gaps.std(ddof=1))
-    effect = interval.value / spread if spread > 0 else 0.0
+    effect = interval.value / spread if interval.low < interval.high and spread > 0 else None
     return Difference(interval.value, interval.low, interval.high, interval.n, effect)
 
 

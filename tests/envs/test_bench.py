@@ -8,11 +8,11 @@ import pytest
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.trace import read_traces
-from forethought.agent.types import Candidate, Estimate, Goal
+from forethought.agent.types import Candidate, Episode, Estimate, Goal, Outcome, Trace
 from forethought.envs.bench import run_bench
 from forethought.envs.registry import get_world
 from forethought.envs.rollouts import pair_key
-from forethought.envs.scores import BenchReport
+from forethought.envs.scores import BenchReport, summarise
 from forethought.envs.signpost import HOME
 
 WORLD = get_world("signpost-v0")
@@ -49,7 +49,9 @@ async def test_a_critic_that_knows_is_shown_to_help() -> None:
     gap = report.paired["rank vs unguided"]
     assert gap.ci95[0] > 0.2
     assert gap.diff == pytest.approx(1 - report.arms["unguided"].mean)
-    assert report.effects["rank vs unguided"] > 0.5
+    effect = report.effects["rank vs unguided"]
+    assert effect is not None
+    assert effect > 0.5
 
 
 async def test_the_json_has_the_agreed_shape() -> None:
@@ -190,3 +192,28 @@ async def test_a_directory_with_traces_is_not_overwritten_unasked(tmp_path: Path
     await run_bench(WORLD, ["unguided"], episodes=2, out=tmp_path)
     with pytest.raises(ConfigError, match="exists"):
         await run_bench(WORLD, ["unguided"], episodes=2, out=tmp_path)
+
+
+def _ended(instance: int, reason: str = "terminated") -> Trace:
+    return Trace(
+        Episode(f"{instance}", WORLD.id, instance=instance), (), Outcome(0.5, True, reason)
+    )
+
+
+def test_only_arms_that_met_the_same_are_compared() -> None:
+    ones, others = [_ended(1), _ended(2)], [_ended(1), _ended(3)]
+    with pytest.raises(ConfigError, match="'a' and 'b' did not meet the same"):
+        summarise(WORLD, {"a": ones, "b": others}, seed=0)
+    with pytest.raises(ConfigError, match="at least 2"):
+        summarise(WORLD, {"a": ones[:1]}, seed=0)
+    with pytest.raises(ConfigError, match="no arm"):
+        summarise(WORLD, {}, seed=0)
+
+
+def test_failed_episodes_are_named() -> None:
+    traces = [
+        _ended(index, "error: no answer" if index < 3 else "terminated") for index in range(9)
+    ]
+    report = summarise(WORLD, {"a": traces}, seed=0)
+    assert "a: 3 of 9 episodes failed (error: no answer)" in report.warnings
+    assert report.arms["a"].n == 9

@@ -76,6 +76,7 @@ def test_the_terminal_shows_every_figure() -> None:
     assert "note: 40 episodes say little" in text
     assert "90%" in text
     assert "1.2%" in text
+    assert "250 ms" in text
 
 
 def test_one_arm_alone_has_no_pairs() -> None:

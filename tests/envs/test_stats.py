@@ -42,6 +42,7 @@ def test_paired_intervals_are_about_the_pairs() -> None:
     assert 0.3 < found.low < found.value < found.high < 0.7
     alone = mean_interval(better, seed=1)
     assert found.high - found.low < (alone.high - alone.low) / 5
+    assert found.effect is not None
     assert found.effect == pytest.approx(0.5, abs=0.15)
 
 
@@ -87,8 +88,11 @@ def test_equal_seeds_give_equal_intervals_and_others_nearly() -> None:
 
 def test_values_that_do_not_vary_have_no_width() -> None:
     found = paired_difference([0.1] * 9, [0.1] * 9, seed=0)
-    assert (found.low, found.high, found.effect, found.enough) == (0, 0, 0, None)
+    assert (found.low, found.high, found.effect, found.enough) == (0, 0, None, None)
     assert not found.excludes_zero
+    always = paired_difference([1.0] * 9, [0.0] * 9, seed=0)
+    assert always.excludes_zero
+    assert always.effect is None
     constant = mean_interval([0.1] * 7, seed=0)
     assert constant.low == constant.high == pytest.approx(0.1)
 
