@@ -30,7 +30,8 @@ print(json.dumps([seconds, peak, sorted(sys.modules)]))
 _ANSWER = """
 import json, sys, time
 from forethought import Agent, ScriptedModel
-result = Agent(ScriptedModel(["Paris."])).run_sync("What is the capital of France?")
+reply = json.dumps({"thought": "I know it.", "action": "answer: Paris."})
+result = Agent(ScriptedModel([reply])).run_sync("What is the capital of France?")
 print(json.dumps([time.time(), str(result.output), sorted(sys.modules)]))
 """
 
