@@ -4,18 +4,22 @@ Reads a `BenchReport` and computes nothing from episodes. The page's figures are
 colours of the reader's theme; every text from outside is escaped.
 """
 
+import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from math import floor, log10
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from forethought.agent.errors import ConfigError
 from forethought.envs.scores import ArmRow, BenchReport, OpponentRow, PairRow
 from forethought.envs.stats import wilson
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 760, 210, 150, 30, 34
+_WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 800, 210, 190, 30, 34
 """Pixels of the plot: width, label column, figure column, height of a row, height of the axis."""
 _LABEL = 28
 """Characters of a label that fit its column."""
@@ -101,6 +105,33 @@ def html_page(report: BenchReport) -> str:
         intro=escape(intro),
         body="\n".join(body),
     )
+
+
+def save(report: BenchReport, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write `bench.json` and `bench.html` into a folder, each whole or not at all.
+
+    Returns:
+        The paths written, the JSON file first.
+
+    Raises:
+        ConfigError: If the folder cannot be written.
+    """
+    texts = {
+        "bench.json": json.dumps(report.to_json(), indent=2) + "\n",
+        "bench.html": html_page(report),
+    }
+    written = []
+    for name, text in texts.items():
+        path = Path(folder) / name
+        draft = path.with_name(f".{name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+        written.append(path)
+    return written
 
 
 def forest(bars: Sequence[Bar], *, zero: bool = False) -> str:

@@ -1,13 +1,16 @@
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from forethought.envs.report import forest, html_page, terminal
+from forethought.agent.errors import ConfigError
+from forethought.envs.report import forest, html_page, save, terminal
 from forethought.envs.scores import ArmRow, BenchReport, OpponentRow, PairRow
 
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
@@ -121,6 +124,20 @@ def test_text_from_outside_is_escaped() -> None:
     assert "<script" not in page
     for svg in SVG.findall(page):
         ElementTree.fromstring(svg)
+
+
+def test_both_files_are_saved_whole(tmp_path: Path) -> None:
+    paths = save(REPORT, tmp_path / "new" / "run")
+    assert [path.name for path in paths] == ["bench.json", "bench.html"]
+    assert json.loads(paths[0].read_text())["paired"]["rank vs heuristic"]["diff"] == 0.1
+    assert paths[1].read_text() == html_page(REPORT)
+    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["bench.html", "bench.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot write"):
+        save(REPORT, tmp_path / "file")
 
 
 def _circles(svg: str) -> list[tuple[float, str]]:
