@@ -192,13 +192,16 @@ def _events(path: Path, result: TraceFile) -> Iterator[tuple[int, dict[str, Any]
         raise DataError(f"cannot read {path}: {error.strerror}") from error
 
 
-def read_traces(path: str | os.PathLike[str]) -> TraceFile:
+def read_traces(path: str | os.PathLike[str], *, empty_ok: bool = False) -> TraceFile:
     """Read a traces file, or the `traces.jsonl` of a run directory.
+
+    Args:
+        path: The file or the directory.
+        empty_ok: Whether a file without a finished episode will do, as when a run is resumed.
 
     Raises:
         DataError: If the file cannot be read, is not a traces file, was damaged before its last
-            line, or holds no
-            finished episode.
+            line, or holds no finished episode.
     """
     file = Path(path)
     if file.is_dir():
@@ -228,7 +231,7 @@ def read_traces(path: str | os.PathLike[str]) -> TraceFile:
             ) from error
     result.traces = list(done.values())
     result.unfinished = len(episodes)
-    if not result.traces:
+    if not result.traces and not empty_ok:
         empty = " (it is empty)" if file.stat().st_size == 0 else ""
         raise DataError(f"{file} holds no finished episode{empty}")
     return result

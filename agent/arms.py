@@ -1,0 +1,169 @@
+"""Arms: ways of deciding, named so that they can be compared.
+
+```
+ARM     = PLANNER [ "+" CRITIC ] [ "@" MODEL ]
+PLANNER = heuristic, unguided and other bots of a world | react | rank | refine
+CRITIC  = head | permuted | shuffled
+MODEL   = builtin | gguf:FILE | openai:NAME | ...
+```
+
+A planner that needs a critic and names none takes the trained head. Planners and critics are rows
+of the tables below. Loads neither heads nor models: they are given.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from forethought.agent.critics import Shuffled
+from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.planners.bot import BotPlanner, Policy, Unguided
+from forethought.agent.planners.rank import Rank
+from forethought.agent.planners.react import React
+from forethought.agent.planners.refine import Refine
+from forethought.agent.planners.wording import Match, Same
+from forethought.agent.protocols import Planner, ValueFunction
+
+GRAMMAR = "planner[+critic][@model], as in rank+permuted or refine@gguf:FILE"
+HEAD = "head"
+"""The critic of an arm that names none: the trained head."""
+UNGUIDED = "unguided"
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerKind:
+    """One row of the table of planners."""
+
+    build: Callable[[ValueFunction | None, Match | None, Same | None], Planner]
+    """Critic, and judges of meaning, to a planner."""
+    needs_critic: bool
+    needs_model: bool
+    """False where a world's candidates, actions and goals can do without one."""
+
+
+def _need(critic: ValueFunction | None) -> ValueFunction:
+    if critic is None:
+        raise ConfigError("this planner needs a critic")
+    return critic
+
+
+PLANNERS: Mapping[str, PlannerKind] = MappingProxyType(
+    {
+        "react": PlannerKind(lambda *_: React(), needs_critic=False, needs_model=True),
+        "rank": PlannerKind(
+            lambda critic, *_: Rank(_need(critic)), needs_critic=True, needs_model=False
+        ),
+        "refine": PlannerKind(
+            lambda critic, match, same: Refine(_need(critic), match=match, same=same),
+            needs_critic=True,
+            needs_model=True,
+        ),
+        UNGUIDED: PlannerKind(lambda *_: Unguided(), needs_critic=False, needs_model=False),
+    }
+)
+
+CRITICS: Mapping[str, tuple[str, Callable[[ValueFunction], ValueFunction]]] = MappingProxyType(
+    {
+        HEAD: (HEAD, lambda critic: critic),
+        "permuted": ("permuted", lambda critic: critic),
+        "shuffled": (HEAD, Shuffled),
+    }
+)
+"""Critic name to the head it rests on and what is made of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of deciding inside a comparison."""
+
+    planner: str
+    """A row of `PLANNERS`, or a bot of the world."""
+    critic: str | None = None
+    """A row of `CRITICS`; `None` for the planner's own choice."""
+    model: str | None = None
+    """A model by name; `None` for the one the command was given."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.planner):
+            raise ConfigError(f"arm {str(self)!r} has no planner name; write {GRAMMAR}")
+        if self.critic is not None and self.critic not in CRITICS:
+            raise UnknownName("critic", self.critic, CRITICS)
+        if self.critic is not None and not self.needs_critic:
+            raise ConfigError(
+                f"arm {str(self)!r}: {self.planner} asks no critic; leave out +{self.critic}"
+            )
+        if self.model is not None and not self.model.strip():
+            raise ConfigError(f"arm {str(self)!r} names no model after @; write {GRAMMAR}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Arm":
+        """Read `planner[+critic][@model]`; `str` gives the same text back.
+
+        Raises:
+            ConfigError: If the text does not follow the grammar.
+            UnknownName: If there is no such critic.
+        """
+        left, at, model = text.strip().partition("@")
+        planner, plus, critic = left.partition("+")
+        if (plus and not critic) or "+" in critic:
+            raise ConfigError(f"arm {text!r} does not name one critic after +; write {GRAMMAR}")
+        return cls(planner, critic if plus else None, model if at else None)
+
+    def __str__(self) -> str:
+        critic = "" if self.critic is None else f"+{self.critic}"
+        model = "" if self.model is None else f"@{self.model}"
+        return f"{self.planner}{critic}{model}"
+
+    @property
+    def needs_critic(self) -> bool:
+        """Whether the planner asks a critic."""
+        return self.planner in PLANNERS and PLANNERS[self.planner].needs_critic
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the planner cannot do without a model in any world."""
+        return self.planner in PLANNERS and PLANNERS[self.planner].needs_model
+
+    @property
+    def critic_name(self) -> str | None:
+        """The critic it asks, the trained head where none is named; `None` if it asks none."""
+        return (self.critic or HEAD) if self.needs_critic else None
+
+
+def build_planner(
+    arm: Arm,
+    *,
+    critics: Mapping[str, ValueFunction] | None = None,
+    bots: Mapping[str, Policy] | None = None,
+    match: Match | None = None,
+    same: Same | None = None,
+) -> Planner:
+    """The planner of an arm.
+
+    Args:
+        arm: What to build.
+        critics: Trained heads by name: `head`, `permuted`.
+        bots: The world's hand-written policies by arm name; they go before a planner of that name.
+        match: Maps imagined goals to a world's vocabulary, for planners that imagine some.
+        same: Whether two goals mean the same, for planners that imagine some.
+
+    Raises:
+        UnknownName: If neither a planner nor a bot has the arm's name.
+        ConfigError: If the head that its critic rests on is not among `critics`.
+    """
+    bots = bots or {}
+    if arm.planner in bots:
+        return BotPlanner(arm.planner, bots[arm.planner])
+    if arm.planner not in PLANNERS:
+        raise UnknownName("planner", arm.planner, {*PLANNERS, *bots})
+    critic = None
+    if arm.critic_name is not None:
+        source, make = CRITICS[arm.critic_name]
+        if source not in (critics or {}):
+            have = ", ".join(sorted(critics or {})) or "none"
+            raise ConfigError(f"arm {str(arm)!r} needs the critic {source!r}; given: {have}")
+        critic = make((critics or {})[source])
+    return PLANNERS[arm.planner].build(critic, match, same)

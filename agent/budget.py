@@ -1,0 +1,178 @@
+"""What an episode may spend, and the meter that holds it to that.
+
+A `Meter` wraps a model and is a model itself. Limits are enforced before a call: a call that would
+pass one is never made. What a prompt will cost is not known before the server has counted it, so
+its tokens are taken to be a quarter of its characters until then. Knows nothing of planners,
+environments or retries.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from forethought.agent.errors import BudgetExhausted, ConfigError
+from forethought.agent.protocols import Model
+from forethought.agent.types import Reply, Request, Usage
+
+CHARACTERS_PER_TOKEN = 4
+"""Characters of prompt taken for one token before the server has counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one episode; `None` is no limit.
+
+    Raises:
+        ConfigError: If a limit is not a number above 0.
+    """
+
+    calls: int | None = None
+    """Model calls."""
+    tokens: int | None = None
+    """Tokens, prompts included."""
+    seconds: float | None = None
+    """Wall-clock seconds from the start of the episode."""
+    dollars: float | None = None
+    """Price, where the model knows it."""
+    steps: int | None = None
+    """Decisions."""
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            whole = spec.name in {"calls", "tokens", "steps"}
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                kind = "a whole number" if whole else "a number"
+                raise ConfigError(f"budget: {spec.name} must be {kind}, not {value!r}")
+            if not 0 < value < float("inf"):
+                raise ConfigError(
+                    f"budget: {spec.name} must be above 0 and finite, not {value!r}; "
+                    "leave it out for no limit"
+                )
+
+
+class Clock:
+    """The seconds of a budget; they run from now on.
+
+    Args:
+        seconds: The limit; `None` for none.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._started = time.monotonic()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the limit, 0 or more; `None` without a limit."""
+        if self.seconds is None:
+            return None
+        return max(0.0, self.seconds - (time.monotonic() - self._started))
+
+    def check(self, cut_off: str = "") -> None:
+        """Say whether any time is left.
+
+        Args:
+            cut_off: What was interrupted, for the message; the time is then known to be up.
+
+        Raises:
+            BudgetExhausted: If none is.
+        """
+        if cut_off or self.left == 0:
+            end = f"; {cut_off} was cut off" if cut_off else ""
+            raise BudgetExhausted(f"all {self.seconds:g} seconds are used{end}")
+
+
+class Meter:
+    """A model that counts what it costs and refuses a call that would pass a limit.
+
+    Args:
+        model: The model to wrap; a meter too, where several episodes share a budget.
+        budget: The limits.
+        clock: The clock of `seconds`; by default one that starts now.
+    """
+
+    def __init__(
+        self, model: Model, budget: Budget | None = None, clock: Clock | None = None
+    ) -> None:
+        self.name = model.name
+        self.budget = budget or Budget()
+        self.by_stage: dict[str, Usage] = {}
+        self.total = Usage()
+        self._model = model
+        self._clock = clock or Clock(self.budget.seconds)
+        self._calls = 0
+        self._held_tokens = 0
+        self._fresh: dict[str, Usage] = {}
+
+    def check(self) -> None:
+        """Say whether anything is left to spend.
+
+        Raises:
+            BudgetExhausted: If no further call could be made, with the reason on one line.
+        """
+        limits = self.budget
+        if limits.calls is not None and self._calls >= limits.calls:
+            raise BudgetExhausted(f"all {limits.calls} calls are used")
+        self._clock.check()
+        if limits.dollars is not None and self.total.dollars >= limits.dollars:
+            raise BudgetExhausted(f"all {limits.dollars:g} dollars are used")
+        if limits.tokens is not None and self.total.tokens >= limits.tokens:
+            raise BudgetExhausted(f"all {limits.tokens} tokens are used")
+
+    def take(self) -> Mapping[str, Usage]:
+        """What was spent since the last `take`, by stage."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
+
+    async def complete(self, request: Request) -> Reply:
+        """Pass one request on, its length clipped to the tokens left.
+
+        Raises:
+            ModelError: As the model wrapped.
+            BudgetExhausted: If the call would pass a limit, or the seconds ran out under way.
+        """
+        self.check()
+        request, held = self._clip(request)
+        self._calls += 1
+        self._held_tokens += held
+        begun = time.monotonic()
+        reply: Reply | None = None
+        try:
+            async with asyncio.timeout(self._clock.left) as deadline:
+                reply = await self._model.complete(request)
+        except TimeoutError:
+            if deadline.expired():
+                self._clock.check("a call")
+            raise
+        finally:
+            self._held_tokens -= held
+            self._record(request.stage, reply, time.monotonic() - begun)
+        return reply
+
+    def _clip(self, request: Request) -> tuple[Request, int]:
+        """The request with `max_tokens` that fit, and the tokens to hold while it is under way."""
+        if self.budget.tokens is None:
+            return request, 0
+        characters = sum(len(message.content) for message in request.messages)
+        prompt = -(-(characters + len(request.prefix)) // CHARACTERS_PER_TOKEN)
+        room = self.budget.tokens - self.total.tokens - self._held_tokens - prompt
+        if room < 1:
+            raise BudgetExhausted(
+                f"{self.budget.tokens - self.total.tokens} of {self.budget.tokens} tokens are left "
+                f"and the next prompt needs about {prompt}"
+            )
+        if room < request.max_tokens:
+            request = replace(request, max_tokens=room)
+        return request, prompt + request.max_tokens
+
+    def _record(self, stage: str, reply: Reply | None, seconds: float) -> None:
+        """Count a call, failed ones too; what the model did not count itself is filled in."""
+        cost = reply.usage if reply else Usage()
+        cost = replace(cost, calls=max(cost.calls, 1), seconds=cost.seconds or seconds)
+        self.total = self.total + cost
+        for ledger in (self.by_stage, self._fresh):
+            ledger[stage] = ledger.get(stage, Usage()) + cost

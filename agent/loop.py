@@ -1,0 +1,310 @@
+"""The loop: one episode from `reset` to its outcome, recorded as it happens.
+
+An episode never raises for what went wrong in it: a model that failed for good, a budget that is
+used up and a world or planner that broke become the outcome's reason. What the caller has to change
+(`UserError`), cancellation and Ctrl-C pass through; the record then lacks its last line. The cost
+of a step does not grow with the episode. Runs one episode; running many is `envs`' part.
+"""
+
+import asyncio
+import inspect
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+from forethought.agent.budget import Budget, Clock, Meter
+from forethought.agent.errors import (
+    BudgetExhausted,
+    EnvironmentFailed,
+    ForethoughtError,
+    RunError,
+    UserError,
+)
+from forethought.agent.protocols import Environment, MaybeAwaitable, Model, Planner, Turn
+from forethought.agent.summary import Summarise, Summariser
+from forethought.agent.trace import TraceWriter
+from forethought.agent.types import (
+    Decision,
+    Episode,
+    Event,
+    Observation,
+    Outcome,
+    Step,
+    Trace,
+)
+
+T = TypeVar("T")
+Listen = Callable[[Event], None]
+_log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """An environment that can say what there is when an episode stops before its end."""
+
+    def settle(self, outcome: Outcome) -> Outcome:
+        """Complete an outcome, for instance with the best answer so far."""
+        ...
+
+
+def ignore(event: Event) -> None:
+    """The listener of an episode that nobody watches."""
+
+
+async def run_episode(
+    env: Environment,
+    planner: Planner,
+    *,
+    episode: Episode,
+    model: Model | None = None,
+    budget: Budget | None = None,
+    options: Mapping[str, Any] | None = None,
+    writer: TraceWriter | None = None,
+    listen: Listen = ignore,
+    max_steps: int = 100,
+    summarise: Summarise | None = None,
+) -> Trace:
+    """Play one episode and record it.
+
+    Args:
+        env: The world; `reset` gets the episode's seed, instance, seat and opponent.
+        planner: Decides.
+        episode: What is fixed beforehand; the world's goals are filled in.
+        model: Given to the planner, metered by `budget`.
+        budget: Limits of this episode; none by default.
+        options: Further options for `reset`; what the episode fixes goes before them.
+        writer: Where lines are written as they happen; not closed.
+        listen: Called with every event as it happens.
+        max_steps: Decisions after which the episode is cut off, refused actions included.
+        summarise: Writes the state where the world writes none and there is a model.
+
+    Returns:
+        The trace, with an outcome whatever happened.
+
+    Raises:
+        UserError: If the caller has to change something, such as an option of the world.
+    """
+    run = Run(env, planner, episode, model, budget, writer, listen, summarise)
+    return await run.play(options or {}, max_steps)
+
+
+class Run:
+    """One episode under way; `run_episode` is the way in.
+
+    `failure` holds the error that ended the episode, if one did.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        planner: Planner,
+        episode: Episode,
+        model: Model | None = None,
+        budget: Budget | None = None,
+        writer: TraceWriter | None = None,
+        listen: Listen = ignore,
+        summarise: Summarise | None = None,
+    ) -> None:
+        self.episode = episode
+        self.failure: RunError | None = None
+        self.steps: list[Step] = []
+        self._env = env
+        self._planner = planner
+        self._budget = budget or Budget()
+        self._clock = Clock(self._budget.seconds)
+        self._model = Meter(model, self._budget, self._clock) if model else None
+        self._writer = writer
+        self._listen = listen
+        self._summarise = summarise or Summariser()
+        self._rng = random.Random(
+            f"{episode.env} {episode.seed} {episode.instance} {episode.seat} {episode.opponent}"
+        )
+        self._reward = 0.0
+        self._state = ""
+
+    async def play(self, options: Mapping[str, Any], max_steps: int = 100) -> Trace:
+        """Play to the end, whatever the end is."""
+        outcome: Outcome | None = None
+        try:
+            observation = await self._reset(options)
+            while outcome is None:
+                if len(self.steps) >= max_steps:
+                    outcome = self._settle("truncated")
+                    break
+                self._check_budget()
+                observation, outcome = await self._step(observation)
+        except BudgetExhausted as error:
+            outcome = self._settle(f"budget: {error}")
+        except RunError as error:
+            self.failure = error
+            outcome = self._settle(f"error: {_one_line(error)}")
+        if self._writer:
+            self._writer.end(self.episode.id, outcome)
+        self._listen(Event("end", outcome.reason))
+        return Trace(self.episode, tuple(self.steps), outcome)
+
+    async def _reset(self, options: Mapping[str, Any]) -> Observation:
+        fixed: dict[str, Any] = {"instance": self.episode.instance, "seat": self.episode.seat}
+        if self.episode.opponent:
+            fixed["opponent"] = self.episode.opponent
+        try:
+            with self._border("environment"):
+                text, info = await self._within(
+                    self._env.reset(seed=self.episode.seed, options={**options, **fixed})
+                )
+                observation = _observe(text, info)
+        except RunError:
+            self._begin()
+            raise
+        self.episode = replace(self.episode, goals=self.episode.goals or observation.goals)
+        self._begin()
+        return observation
+
+    def _begin(self) -> None:
+        if self._writer:
+            self._writer.begin(self.episode)
+
+    def _check_budget(self) -> None:
+        limit = self._budget.steps
+        if limit is not None and len(self.steps) >= limit:
+            raise BudgetExhausted(f"all {limit} steps are used")
+        self._clock.check()
+
+    async def _step(self, observation: Observation) -> tuple[Observation, Outcome | None]:
+        """One decision and its result."""
+        self._listen(Event("observation", observation.text))
+        state = await self._describe(observation)
+        self._listen(Event("state", state))
+        turn = Turn(
+            observation, state, self._model, self._rng, history=self.steps, emit=self._listen
+        )
+        with self._border("planner"):
+            decision = await self._planner.decide(turn)
+        if self._model:
+            decision = replace(decision, usage=self._model.take())
+        self._listen(Event("action", decision.action))
+        try:
+            with self._border("environment"):
+                text, reward, terminated, truncated, info = await self._within(
+                    self._env.step(decision.action)
+                )
+                seen, gained = _observe(text, info), float(reward)
+        except RunError:
+            self._record(observation, state, decision, 0.0, {})
+            raise
+        self._record(observation, state, decision, gained, info)
+        if not (terminated or truncated):
+            return seen, None
+        return seen, self._outcome(info, "terminated" if terminated else "truncated")
+
+    async def _describe(self, observation: Observation) -> str:
+        """The state: the world's, else the model's summary, else what is seen."""
+        if observation.state:
+            return observation.state
+        if self._model is None:
+            return observation.text
+        happened = observation.text
+        if self.steps:
+            happened = f"I did: {self.steps[-1].decision.action}\nThen: {happened}"
+        self._state = await self._summarise(self._model, self._state, happened)
+        return self._state
+
+    def _record(
+        self,
+        observation: Observation,
+        state: str,
+        decision: Decision,
+        reward: float,
+        info: Mapping[str, Any],
+    ) -> None:
+        step = Step(
+            len(self.steps),
+            observation.text,
+            state,
+            decision,
+            reward,
+            bool(info.get("invalid")),
+            info.get("facts", {}),
+        )
+        self.steps.append(step)
+        self._reward += reward
+        if self._writer:
+            self._writer.step(self.episode.id, step)
+
+    def _outcome(self, info: Mapping[str, Any], reason: str) -> Outcome:
+        stated = info.get("outcome")
+        if not isinstance(stated, Outcome):
+            return Outcome(self._reward, success=False, reason=reason)
+        return replace(stated, reason=reason) if stated.reason == "terminated" else stated
+
+    def _settle(self, reason: str) -> Outcome:
+        """The outcome of an episode that stops before its end."""
+        outcome = Outcome(self._reward, success=False, reason=reason)
+        if not isinstance(self._env, Settles):
+            return outcome
+        try:
+            with self._border("environment"):
+                return self._env.settle(outcome)
+        except RunError as error:
+            return replace(outcome, reason=f"error: {_one_line(error)}")
+
+    async def _within(self, what: MaybeAwaitable[T]) -> T:
+        """What the world returns, awaited within the seconds left where it has to be."""
+        if not inspect.isawaitable(what):
+            return what
+        try:
+            async with asyncio.timeout(self._clock.left) as deadline:
+                return await what
+        except TimeoutError:
+            if deadline.expired():
+                self._clock.check("the environment")
+            raise
+
+    @contextmanager
+    def _border(self, who: Literal["environment", "planner"]) -> Iterator[None]:
+        """Foreign errors become ours, the cause kept."""
+        try:
+            yield
+        except (UserError, RunError):
+            raise
+        except Exception as error:
+            # A border: worlds, bots and critics are other people's code, and one bad episode must
+            # not stop the others.
+            raise self._failed(who, error) from error
+
+    def _failed(self, who: str, error: Exception) -> RunError:
+        plain = isinstance(error, ForethoughtError)
+        if not plain:
+            _log.error("%s raised", who, exc_info=error)
+        what = "" if plain else f"{type(error).__name__}: "
+        if who == "environment":
+            return EnvironmentFailed(f"environment {self._env.id}: {what}{_one_line(error)}")
+        return RunError(f"planner {self._planner.name}: {what}{_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _observe(text: Any, info: Any) -> Observation:
+    """What the world returned, as an observation.
+
+    Raises:
+        EnvironmentFailed: If it broke its contract.
+    """
+    if not isinstance(text, str) or not isinstance(info, Mapping):
+        raise EnvironmentFailed(
+            f"the environment must return text and an info mapping, not {type(text).__name__} and "
+            f"{type(info).__name__}"
+        )
+    return Observation(
+        text,
+        info.get("state") or "",
+        tuple(info.get("candidates", ())),
+        tuple(info.get("legal_actions", ())),
+        tuple(info.get("goals", ())),
+        info,
+    )

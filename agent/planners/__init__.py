@@ -1,0 +1,1 @@
+"""Policies that turn a state into a decision, one file each."""

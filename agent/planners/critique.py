@@ -1,0 +1,79 @@
+"""Estimates in words, and what they are good for: clear, in doubt, or worth a second thought.
+
+Pure functions over goals and estimates; the thresholds are arguments with defaults named here.
+"""
+
+from collections.abc import Sequence
+
+from forethought.agent.types import Candidate, Considered, Estimate, Goal
+
+KEPT = 8
+"""Most candidates a decision keeps with their estimates."""
+CLEAR_HOPED = 0.6
+"""Every hoped future at least this likely, even at the low end of its interval."""
+CLEAR_FEARED = 0.3
+"""Every feared future at most this likely, even at the high end of its interval."""
+UNDECIDED = 0.7
+"""Mean width of the supported intervals above which they say nothing."""
+UNSUPPORTED = "too far from what was logged to say"
+
+
+def in_words(goals: Sequence[Goal], estimates: Sequence[Estimate]) -> str:
+    """One line for each goal: `g1 (hoped) They agree: 30 % (10-50 %)`."""
+    lines = []
+    for number, (goal, each) in enumerate(zip(goals, estimates, strict=True), start=1):
+        said = (
+            f"{each.chance:.0%} ({100 * each.low:.0f}-{each.high:.0%})".replace("%", " %")
+            if each.supported
+            else UNSUPPORTED
+        )
+        lines.append(f"g{number} ({goal.kind}) {goal.text.rstrip('.')}: {said}")
+    return "\n".join(lines)
+
+
+def score(goals: Sequence[Goal], estimates: Sequence[Estimate]) -> float:
+    """Sum of signed goal weights times chances, in units of the world's reward."""
+    return sum(g.signed_weight * e.chance for g, e in zip(goals, estimates, strict=True))
+
+
+def weigh(
+    candidates: Sequence[Candidate], goals: Sequence[Goal], rows: Sequence[Sequence[Estimate]]
+) -> list[Considered]:
+    """The candidates with their estimates and scores, best first; ties keep their order.
+
+    A candidate none of whose estimates is supported comes after all that have one.
+    """
+    weighed = [
+        Considered(candidate, tuple(row), score(goals, row))
+        for candidate, row in zip(candidates, rows, strict=True)
+    ]
+    return sorted(weighed, key=lambda c: (not is_supported(c.estimates), -(c.score or 0.0)))
+
+
+def is_supported(estimates: Sequence[Estimate]) -> bool:
+    """Whether any of the estimates is supported."""
+    return any(each.supported for each in estimates)
+
+
+def doubt(estimates: Sequence[Estimate], undecided: float = UNDECIDED) -> str:
+    """Why the estimates are no guide, in words; empty when they are one."""
+    widths = [each.high - each.low for each in estimates if each.supported]
+    if not widths:
+        return f"no estimate is supported: {UNSUPPORTED}"
+    mean = sum(widths) / len(widths)
+    if mean > undecided:
+        return f"the estimates are undecided: intervals {mean:.2f} wide on average"
+    return ""
+
+
+def is_clear(
+    goals: Sequence[Goal],
+    estimates: Sequence[Estimate],
+    hoped: float = CLEAR_HOPED,
+    feared: float = CLEAR_FEARED,
+) -> bool:
+    """Whether all estimates are supported, every hoped future is likely and no feared one is."""
+    return all(
+        each.supported and (each.low >= hoped if goal.kind == "hoped" else each.high <= feared)
+        for goal, each in zip(goals, estimates, strict=True)
+    )

@@ -1,0 +1,133 @@
+"""One decision's dealings with the model: asking, and one repair for each stage.
+
+A reply that cannot be read is shown back to the model once with what was wrong; after that the
+planner has to fall back. Holds the template check too, because every prompt passes through here.
+Knows nothing of what is asked.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, Generic, TypeVar
+
+from forethought.agent.errors import BudgetExhausted, ConfigError
+from forethought.agent.parsing import clean
+from forethought.agent.protocols import Model, Turn
+from forethought.agent.types import Message, PrefixMode, Request
+
+T = TypeVar("T")
+Read = Callable[[str], tuple[T | None, str]]
+"""A reply's text to its value, or `None` and what was wrong in words."""
+
+REPAIR = """\
+That reply could not be used: {problem}. Answer the question again, in the form it asks for and \
+with nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What came of a question."""
+
+    value: T | None
+    """`None` when no reply could be read."""
+    text: str
+    """The last reply, as written."""
+    prefix_mode: PrefixMode = "none"
+
+
+class Desk:
+    """Asks the turn's model on behalf of one decision.
+
+    Args:
+        turn: The decision to take.
+        planner: Who asks, for messages.
+    """
+
+    def __init__(self, turn: Turn, planner: str) -> None:
+        self.turn = turn
+        self.repairs = 0
+        """Calls made because a reply could not be read."""
+        self._planner = planner
+        self._repaired: set[str] = set()
+
+    @property
+    def model(self) -> Model:
+        """The turn's model.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        if self.turn.model is None:
+            raise ConfigError(
+                f"planner {self._planner!r} needs a model here: give one, as in "
+                f"{self._planner}@builtin"
+            )
+        return self.turn.model
+
+    async def ask(
+        self,
+        stage: str,
+        prompt: str,
+        read: Read[T],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        prefix: str = "",
+        max_tokens: int = 256,
+    ) -> Answer[T]:
+        """Ask once, and once more where the reply cannot be read and the stage has a repair left.
+
+        Raises:
+            ModelError: If the model failed for good.
+            BudgetExhausted: If the call would pass a limit; a repair that would is left out.
+        """
+        rules = self.turn.observation.info.get("rules")
+        system = (Message("system", str(rules)),) if rules else ()
+        messages = (*system, Message("user", prompt))
+        answer: Answer[T] | None = None
+        while True:
+            request = Request(
+                messages,
+                prefix=prefix,
+                stage=stage,
+                schema=schema,
+                max_tokens=max_tokens,
+                seed=self.turn.rng.getrandbits(31),
+            )
+            try:
+                reply = await self.model.complete(request)
+            except BudgetExhausted:
+                if answer is None:
+                    raise
+                return answer
+            self.repairs += answer is not None
+            text = clean(reply.text)
+            value, problem = read(text)
+            answer = Answer(value, text, reply.prefix_mode)
+            if value is not None or stage in self._repaired:
+                return answer
+            self._repaired.add(stage)
+            messages = (
+                *system,
+                Message("user", prompt),
+                Message("assistant", text or "(nothing)"),
+                Message("user", REPAIR.format(problem=problem)),
+            )
+
+
+def check_template(name: str, template: str, known: Collection[str]) -> str:
+    """Give a prompt template back if its fields are known.
+
+    Raises:
+        ConfigError: If it has a field that will not be filled, or cannot be parsed.
+    """
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise ConfigError(f"prompt {name}: {error}; double the braces that are text") from error
+    unknown = fields - set(known)
+    if unknown:
+        raise ConfigError(
+            f"prompt {name} has unknown fields {sorted(unknown)}; it may use {sorted(known)}, and "
+            "braces that are text must be doubled"
+        )
+    return template

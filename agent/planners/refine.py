@@ -1,0 +1,313 @@
+"""`refine`: planning with a natural-language critic (PNLC, arXiv 2505.18098), without search.
+
+Thought, imagined goals, estimates, critique in words, refine or accept, action. Model calls a
+decision: at most 3 + 2 x rounds, the summary of the state included, and at most one repair for each
+stage, counted apart.
+
+Departures from the paper, whose prompts and code are not public:
+
+1. All goals are imagined in one call, repeats are removed and missing ones asked for once; they are
+   mapped to the world's outcome vocabulary, because that is where a head has data.
+2. Estimates carry intervals. Where none is supported, or they are undecided, the plain thought is
+   carried out and the decision says why; where they are clear, refinement is skipped.
+3. Asking the critic about the refined thought costs no model call, so it is asked: a refined
+   thought with supported and lower estimates than the one it replaces is not taken.
+4. Where the world binds thoughts to actions, thoughts are chosen among those it offers, and the
+   chosen one needs no call to act.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from forethought.agent.critics import estimates
+from forethought.agent.errors import BudgetExhausted, ConfigError
+from forethought.agent.parsing import Verdict, read_verdict
+from forethought.agent.planners.critique import (
+    KEPT,
+    doubt,
+    in_words,
+    is_clear,
+    is_supported,
+    weigh,
+)
+from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.moves import SHOWN, Moves
+from forethought.agent.planners.stages import (
+    ACT_PROMPT,
+    GOALS_PROMPT,
+    PROPOSE_PROMPT,
+    act,
+    adopt,
+    fallback_action,
+    fallback_candidate,
+    imagine,
+    listed,
+    propose,
+    schema_of,
+    sentence,
+    situation,
+)
+from forethought.agent.planners.wording import Match, Same, same_words
+from forethought.agent.protocols import Turn, ValueFunction
+from forethought.agent.types import (
+    Candidate,
+    Considered,
+    Decision,
+    Estimate,
+    Event,
+    Goal,
+    PrefixMode,
+)
+
+REFINE_PROMPT = """\
+{situation}
+
+{moves}Your plan: {thought}
+
+How likely its outcomes are, going by what happened in earlier episodes:
+{critique}
+
+Accept the plan if its hoped outcomes are likely and its feared ones are not. Otherwise refine it: \
+write a better plan in one sentence.
+Answer with JSON: {{"verdict": "accept" or "refine", "thought": "the plan you go on with"}}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompts of `refine`; any can be replaced.
+
+    Raises:
+        ConfigError: If a template has unknown fields.
+    """
+
+    propose: str = PROPOSE_PROMPT
+    """Fields `{situation}` and `{moves}`."""
+    goals: str = GOALS_PROMPT
+    """Fields `{situation}`, `{thought}`, `{hoped}`, `{feared}` and `{vocabulary}`."""
+    refine: str = REFINE_PROMPT
+    """Fields `{situation}`, `{moves}`, `{thought}` and `{critique}`."""
+    act: str = ACT_PROMPT
+    """Fields `{situation}`, `{thought}`, `{moves}` and `{form}`."""
+
+    def __post_init__(self) -> None:
+        check_template("propose", self.propose, ("situation", "moves"))
+        check_template(
+            "goals", self.goals, ("situation", "thought", "hoped", "feared", "vocabulary")
+        )
+        check_template("refine", self.refine, ("situation", "moves", "thought", "critique"))
+        check_template("act", self.act, ("situation", "thought", "moves", "form"))
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is decided so far; whatever stops the decision, this much is kept."""
+
+    thoughts: list[Candidate] = field(default_factory=list)
+    """Every thought so far, the first one first."""
+    chosen: Candidate | None = None
+    goals: tuple[Goal, ...] = ()
+    rows: list[list[Estimate]] = field(default_factory=list)
+    """Estimates of each thought for the goals of the last round."""
+    critique: str = ""
+    rounds: int = 0
+    fallback: str = ""
+    action: str | None = None
+    prefix_mode: PrefixMode = "none"
+
+
+class Refine:
+    """A thought, improved by what a critic says of its futures.
+
+    Args:
+        critic: Says how likely the imagined futures are.
+        rounds: Most refinements of one decision.
+        hoped: Good futures to imagine.
+        feared: Bad futures to imagine.
+        match: Maps imagined goals to the world's outcome vocabulary; by words where none is given.
+        same: Whether two goals mean the same; equal words always do.
+        prefix: Behaviour under which the action is worded where the world fixes none.
+        shown: Most moves listed in a prompt.
+        prompts: The prompts.
+        name: The arm's name.
+
+    Raises:
+        ConfigError: If a number cannot work.
+    """
+
+    def __init__(
+        self,
+        critic: ValueFunction,
+        rounds: int = 1,
+        hoped: int = 2,
+        feared: int = 2,
+        *,
+        match: Match | None = None,
+        same: Same | None = None,
+        prefix: str = "",
+        shown: int = SHOWN,
+        prompts: Prompts | None = None,
+        name: str = "refine",
+    ) -> None:
+        if rounds < 1 or min(hoped, feared) < 0 or hoped + feared < 1 or shown < 1:
+            raise ConfigError(
+                f"refine: rounds ({rounds}) and shown ({shown}) must be 1 or more, hoped ({hoped}) "
+                f"and feared ({feared}) 0 or more and not both 0"
+            )
+        self.name = name
+        self._critic = critic
+        self._rounds = rounds
+        self._hoped = hoped
+        self._feared = feared
+        self._match = match
+        self._same = same
+        self._prefix = prefix
+        self._shown = shown
+        self._prompts = prompts or Prompts()
+
+    async def decide(self, turn: Turn) -> Decision:
+        """Think, weigh, refine and act; a budget that runs out on the way ends with what there is.
+
+        Raises:
+            BudgetExhausted: If not even a first thought could be had.
+        """
+        desk, plan = Desk(turn, self.name), _Plan()
+        try:
+            await self._think(desk, plan)
+            for _ in range(self._rounds):
+                if not await self._round(desk, plan):
+                    break
+            if plan.chosen is not None:
+                plan.action, plan.prefix_mode = await act(desk, plan.chosen, self._prompts.act)
+        except BudgetExhausted as error:
+            if plan.chosen is None:
+                raise
+            self._fall_back(turn, plan, f"budget: {error}")
+        return self._decision(desk, plan)
+
+    async def _think(self, desk: Desk, plan: _Plan) -> None:
+        """The first thought."""
+        moves = Moves(desk.turn.observation, shown=self._shown)
+        answer = await propose(desk, moves, self._prompts.propose, self._prefix)
+        plan.chosen = answer.value or fallback_candidate(desk.turn.observation, answer.text)
+        plan.thoughts.append(plan.chosen)
+        desk.turn.emit(Event("thought", plan.chosen.thought))
+        if answer.value is None:
+            self._fall_back(desk.turn, plan, "no thought could be read")
+
+    async def _round(self, desk: Desk, plan: _Plan) -> bool:
+        """One critique and what follows from it; false when the thought stands."""
+        turn, current = desk.turn, plan.chosen
+        if current is None or plan.fallback:
+            return False
+        goals = await imagine(
+            desk,
+            current.thought,
+            self._prompts.goals,
+            hoped=self._hoped,
+            feared=self._feared,
+            match=self._match,
+            same=self._same,
+        )
+        if not goals:
+            if not plan.rounds:
+                self._fall_back(turn, plan, "no goals could be read")
+            return False
+        plan.goals = tuple(goals)
+        plan.rows = await estimates(self._critic, turn.state, plan.thoughts, goals)
+        row = plan.rows[plan.thoughts.index(current)]
+        plan.critique = in_words(goals, row)
+        turn.emit(Event("goals", "\n".join(goal.text for goal in goals), plan.goals))
+        turn.emit(Event("critique", plan.critique, plan.goals, tuple(row)))
+        reason = doubt(row)
+        if reason and not plan.rounds:
+            self._fall_back(turn, plan, reason)
+        if reason or is_clear(goals, row):
+            return False
+        return await self._improve(desk, plan, current)
+
+    async def _improve(self, desk: Desk, plan: _Plan, current: Candidate) -> bool:
+        """Refine or accept; true when another thought was taken."""
+        moves = Moves(desk.turn.observation, shown=self._shown, near=current.thought)
+        better = await self._verdict(desk, plan, current, moves)
+        if better is None or better in plan.thoughts:
+            return False
+        row = (await estimates(self._critic, desk.turn.state, [better], plan.goals))[0]
+        plan.thoughts.append(better)
+        plan.rows.append(row)
+        ranked = weigh(plan.thoughts, plan.goals, plan.rows)
+        if is_supported(row) and _score_of(ranked, better) < _score_of(ranked, current):
+            return False
+        plan.chosen = better
+        desk.turn.emit(Event("refined", better.thought, plan.goals, tuple(row)))
+        return True
+
+    async def _verdict(
+        self, desk: Desk, plan: _Plan, current: Candidate, moves: Moves
+    ) -> Candidate | None:
+        """The better thought; `None` when the first is accepted, or the reply cannot be read."""
+
+        def read(text: str) -> tuple[tuple[Verdict, Candidate | None] | None, str]:
+            verdict = read_verdict(text)
+            if isinstance(verdict, str):
+                return None, verdict
+            if verdict.accept or not moves:
+                return (verdict, Candidate(verdict.thought, current.prefix)), ""
+            move = adopt(moves.find(verdict.thought), verdict.thought)
+            return ((verdict, move) if move else None), "the thought is none of those listed"
+
+        answer = await desk.ask(
+            "refine",
+            self._prompts.refine.format(
+                situation=situation(desk.turn),
+                moves=listed(moves),
+                thought=current.thought,
+                critique=plan.critique,
+            ),
+            read,
+            schema=schema_of(
+                {
+                    "verdict": {"enum": ["accept", "refine"]},
+                    "thought": {"enum": moves.labels} if moves else sentence(),
+                }
+            ),
+        )
+        plan.rounds += 1
+        if answer.value is None or answer.value[0].accept:
+            return None
+        better = answer.value[1]
+        return None if better and _repeats(better, current) else better
+
+    def _fall_back(self, turn: Turn, plan: _Plan, reason: str) -> None:
+        plan.fallback = reason
+        turn.emit(Event("fallback", reason))
+
+    def _decision(self, desk: Desk, plan: _Plan) -> Decision:
+        chosen = plan.chosen or Candidate("")
+        considered = weigh(plan.thoughts[: len(plan.rows)], plan.goals, plan.rows)
+        action = plan.action
+        return Decision(
+            chosen,
+            fallback_action(desk.turn.observation, chosen) if action is None else action,
+            self.name,
+            goals=plan.goals,
+            considered=tuple(considered[:KEPT]),
+            weighed=len(plan.thoughts),
+            critique=plan.critique,
+            first_thought=plan.thoughts[0].thought if plan.thoughts[0] != chosen else "",
+            rounds=plan.rounds,
+            fallback=plan.fallback,
+            prefix_mode=plan.prefix_mode,
+            repairs=desk.repairs,
+        )
+
+
+def _repeats(one: Candidate, other: Candidate) -> bool:
+    """Whether two thoughts lead to the same: equal words, and the same action where bound."""
+    return (
+        same_words(one.thought, other.thought)
+        and (one.prefix, one.action) == (other.prefix, other.action)
+    )  # fmt: skip
+
+
+def _score_of(weighed: Sequence[Considered], candidate: Candidate) -> float:
+    return next(each.score or 0.0 for each in weighed if each.candidate == candidate)

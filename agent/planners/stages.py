@@ -1,0 +1,246 @@
+"""The stages that planners share: think, imagine goals, act. A stage is a function and a prompt.
+
+Prompts are short, ask for one thing and show the form of the answer, so that a small model held to
+a schema and a large one that is not can both follow. Every stage has an answer when the model gives
+none that can be read. Scores nothing: that is the critics' part.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forethought.agent.parsing import match_action, read_action, read_fields, read_goals
+from forethought.agent.planners.desk import Answer, Desk
+from forethought.agent.planners.moves import Moves
+from forethought.agent.planners.wording import (
+    Match,
+    Same,
+    distinct,
+    match_by_words,
+    to_vocabulary,
+)
+from forethought.agent.protocols import Turn
+from forethought.agent.types import Candidate, Goal, Observation, PrefixMode
+
+PROPOSE_PROMPT = """\
+{situation}
+
+{moves}What do you mean to do next, and why? One sentence.
+Answer with JSON: {{"thought": "..."}}"""
+
+GOALS_PROMPT = """\
+{situation}
+
+Your plan: {thought}
+
+By the end, what may have come of this plan? Name {hoped} different good outcomes and {feared} \
+different bad ones, each a short sentence.
+{vocabulary}Answer with JSON: {{"hoped": ["..."], "feared": ["..."]}}"""
+
+ACT_PROMPT = """\
+{situation}
+
+Your plan: {thought}
+
+{moves}Carry out the plan now. {form}"""
+
+SENTENCE = 240
+"""Longest sentence a schema lets a model write, characters."""
+_VOCABULARY_SHOWN = 16
+
+
+def sentence() -> dict[str, Any]:
+    """Schema of one sentence."""
+    return {"type": "string", "maxLength": SENTENCE}
+
+
+def schema_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Schema of an object with exactly these properties."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def situation(turn: Turn) -> str:
+    """The state and what is seen now, without saying the same twice."""
+    seen, state = turn.observation.text.strip(), turn.state.strip()
+    if not state or state in seen:
+        return seen
+    return state if seen in state else f"{state}\n\nNow: {seen}"
+
+
+def listed(moves: Moves) -> str:
+    """The moves as a paragraph of a prompt; empty when there are none."""
+    return f"You can do one of these:\n{moves.text}\n\n" if moves else ""
+
+
+def fallback_action(observation: Observation, candidate: Candidate) -> str:
+    """An action for a thought when the model words none.
+
+    Its own, else the legal one whose words are nearest, else the thought itself.
+    """
+    if candidate.action is not None:
+        return candidate.action
+    moves = Moves(observation)
+    if moves:
+        return str(moves.nearest(candidate.thought).action)
+    return candidate.thought
+
+
+def fallback_candidate(observation: Observation, text: str = "") -> Candidate:
+    """The plain thought when none can be read: the first candidate, else the text as it stands."""
+    if observation.candidates:
+        return observation.candidates[0]
+    return Candidate(text.strip())
+
+
+def _read_thought(text: str) -> tuple[str | None, str]:
+    """The thought field; prose without any field is the thought itself."""
+    reading = read_fields(text, ["thought"])
+    if not reading.problem:
+        return reading.fields["thought"], ""
+    plain = text.strip()
+    if plain and "{" not in plain and "missing" in reading.problem:
+        return plain, ""
+    return None, reading.problem
+
+
+async def propose(desk: Desk, moves: Moves, prompt: str, prefix: str = "") -> Answer[Candidate]:
+    """One thought; where the world binds thoughts to actions, one of those."""
+
+    def read(text: str) -> tuple[Candidate | None, str]:
+        thought, problem = _read_thought(text)
+        if thought is None:
+            return None, problem
+        if not moves:
+            return Candidate(thought, prefix), ""
+        move = moves.find(thought)
+        return adopt(move, thought), "" if move else "the thought is none of those listed"
+
+    choice = {"enum": moves.labels} if moves else sentence()
+    return await desk.ask(
+        "propose",
+        prompt.format(situation=situation(desk.turn), moves=listed(moves)),
+        read,
+        schema=schema_of({"thought": choice}),
+    )
+
+
+def adopt(move: Candidate | None, thought: str) -> Candidate | None:
+    """A move with the thought that chose it, where it has none of its own."""
+    if move is None or move.thought:
+        return move
+    return Candidate(thought, move.prefix, move.action)
+
+
+async def imagine(
+    desk: Desk,
+    thought: str,
+    prompt: str,
+    *,
+    hoped: int = 2,
+    feared: int = 2,
+    match: Match | None = None,
+    same: Same | None = None,
+) -> list[Goal]:
+    """Hoped and feared futures of a thought, distinct and in the world's words where they can be.
+
+    Asked again once where fewer than wanted remain; what the repair adds joins what was there.
+    """
+    vocabulary = desk.turn.observation.goals
+    kept: list[Goal] = []
+
+    def read(text: str) -> tuple[list[Goal] | None, str]:
+        mapped = to_vocabulary(read_goals(text), vocabulary, match or match_by_words)
+        found = distinct([*kept, *mapped], same)
+        kept[:] = _first(found, "hoped", hoped) + _first(found, "feared", feared)
+        lacking = hoped + feared - len(kept)
+        return (kept if not lacking else None), f"{lacking} more different outcomes are needed"
+
+    await desk.ask(
+        "goals",
+        prompt.format(
+            situation=situation(desk.turn),
+            thought=thought,
+            hoped=hoped,
+            feared=feared,
+            vocabulary=_vocabulary_text(vocabulary),
+        ),
+        read,
+        schema=schema_of({"hoped": _sentences(hoped), "feared": _sentences(feared)}),
+        max_tokens=64 + 64 * (hoped + feared),
+    )
+    return kept
+
+
+def _first(goals: Sequence[Goal], kind: str, count: int) -> list[Goal]:
+    return [goal for goal in goals if goal.kind == kind][:count]
+
+
+def _sentences(count: int) -> dict[str, Any]:
+    return {"type": "array", "items": sentence(), "minItems": count, "maxItems": count}
+
+
+def _vocabulary_text(goals: Sequence[Goal]) -> str:
+    """The world's outcome vocabulary as a paragraph of a prompt."""
+    if not goals:
+        return ""
+    step = -(-len(goals) // _VOCABULARY_SHOWN)
+    lines = "\n".join(f"- {goal.text}" for goal in goals[::step])
+    return f"Use these outcomes where they fit:\n{lines}\n"
+
+
+async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, PrefixMode]:
+    """The action of a thought: its own, else worded by the model under the thought's prefix.
+
+    Among listed moves the model picks by schema, unless a prefix fixes how the reply begins: then
+    the reply has to name the move.
+    """
+    if candidate.action is not None:
+        return candidate.action, "none"
+    turn = desk.turn
+    moves = Moves(turn.observation, near=candidate.thought)
+
+    def read(text: str) -> tuple[str | None, str]:
+        action = read_action(text)
+        if not action:
+            return None, "it is empty"
+        if not moves:
+            return action, ""
+        legal = match_action(action, turn.observation.legal_actions)
+        move = None if legal is not None else moves.find(action)
+        chosen = legal if legal is not None else move.action if move else None
+        return chosen, "it names none of the possible actions, or more than one"
+
+    pick = bool(moves) and not candidate.prefix
+    answer = await desk.ask(
+        "act",
+        prompt.format(
+            situation=situation(turn),
+            thought=candidate.thought,
+            moves=listed(moves),
+            form=_form(pick, candidate.prefix),
+        ),
+        read,
+        schema=schema_of({"action": {"enum": moves.labels}}) if pick else None,
+        prefix=candidate.prefix,
+    )
+    if answer.value is not None:
+        return answer.value, answer.prefix_mode
+    return fallback_action(turn.observation, candidate), answer.prefix_mode
+
+
+def _form(pick: bool, prefix: str) -> str:
+    if pick:
+        return 'Answer with JSON: {"action": "..."}'
+    begin = f' Begin with "{prefix}".' if prefix else ""
+    return f"Write only what you say or do.{begin}"
+
+
+def shortlist_text(observation: Observation, shown: int) -> str:
+    """Candidates without an action, as ideas in a prompt; empty where there are none."""
+    ideas = [c.thought for c in observation.candidates if c.action is None][:shown]
+    lines = "\n".join(f"- {idea}" for idea in ideas)
+    return f"Some ways to go on:\n{lines}\n\n" if ideas else ""

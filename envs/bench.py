@@ -1,0 +1,141 @@
+"""Arms against each other on the same situations, with intervals.
+
+Every arm plays the identical instances, seats, opponents and seeds of the test split. Knows nothing
+of heads, model back ends or terminals: critics and models are given to it by name.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import fmean
+
+from forethought.agent.arms import Arm, build_planner
+from forethought.agent.budget import Budget
+from forethought.agent.errors import ConfigError
+from forethought.agent.planners.wording import Match, Same
+from forethought.agent.protocols import Model, Planner, ValueFunction
+from forethought.agent.trace import FILE_NAME
+from forethought.agent.types import Trace
+from forethought.envs.registry import World
+from forethought.envs.rollouts import Recording, plan, play
+from forethought.envs.scores import BenchReport, summarise
+
+Progress = Callable[[str, int, int], None]
+"""Told of an arm, how many of its episodes are whole, and how many there are."""
+
+
+async def run_bench(
+    world: World,
+    arms: Sequence[str],
+    *,
+    episodes: int = 200,
+    seed: int = 0,
+    critics: Mapping[str, ValueFunction] | None = None,
+    models: Mapping[str, Model] | None = None,
+    match: Match | None = None,
+    same: Same | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    opponents: Sequence[str] | None = None,
+    budget: Budget | None = None,
+    concurrency: int = 1,
+    progress: Progress | None = None,
+) -> BenchReport:
+    """Play all arms on the same test episodes and compare them.
+
+    Args:
+        world: Where.
+        arms: Ways of deciding, see `Arm.parse`; one alone is measured without comparison.
+        episodes: Per arm, 2 or more.
+        seed: Chooses the episodes, and the resamples of the intervals.
+        critics: Critics by the name that arms give them.
+        models: Models by the name that arms give them; the empty name is for arms that name none.
+        match: As in `build_planner`.
+        same: As in `build_planner`.
+        out: Directory for `traces.jsonl`; `None` keeps nothing.
+        resume: Go on with the traces already in `out`.
+        opponents: Who is met; by default all the world has, those kept out of training included.
+        budget: Limits of each single episode.
+        concurrency: Episodes of an arm under way at a time.
+        progress: Told of the episodes that are whole, first for each arm and then after each one.
+
+    Raises:
+        ConfigError: If there are fewer than 2 episodes, an arm is malformed, repeated or lacks its
+            critic or model, or `out` holds traces and `resume` is false.
+        UnknownName: If an arm names no planner or critic, or an opponent is not there.
+        RunError: If all episodes of an arm failed.
+    """
+    if episodes < 2:
+        raise ConfigError(f"a comparison needs 2 episodes or more, not {episodes}")
+    met = (*world.opponents, *world.unseen) if opponents is None else tuple(opponents)
+    # every arm is built before the first one plays: a wrong name costs no episodes
+    ready: dict[str, tuple[Planner, Model | None]] = {}
+    for name, arm in _parse(arms).items():
+        planner = build_planner(arm, critics=critics, bots=world.bots, match=match, same=same)
+        ready[name] = planner, _choose(arm, world, models or {})
+    played: dict[str, list[Trace]] = {}
+    seconds: dict[str, float] = {}
+    with Recording(Path(out) / FILE_NAME, resume=resume) if out else nullcontext() as record:
+        for name, (planner, model) in ready.items():
+            planned = plan(
+                world,
+                split="test",
+                episodes=episodes,
+                seed=seed,
+                opponents=met,
+                arm=name,
+                model=model.name if model else "",
+            )
+            whole = sum(e.id in record.done for e in planned) if record else 0
+            clock = _Clock(name, whole, episodes, progress)
+            played[name] = await play(
+                world,
+                planner,
+                planned,
+                record=record,
+                model=model,
+                budget=budget,
+                concurrency=concurrency,
+                on_done=clock,
+            )
+            if clock.seconds:
+                seconds[name] = fmean(clock.seconds)
+    return summarise(world, played, seed=seed, seconds=seconds)
+
+
+class _Clock:
+    """Keeps the seconds of an arm's episodes and passes progress on."""
+
+    def __init__(self, arm: str, whole: int, total: int, progress: Progress | None) -> None:
+        self.seconds: list[float] = []
+        self._arm, self._whole, self._total, self._progress = arm, whole, total, progress
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._arm, self._whole + len(self.seconds), self._total)
+
+    def __call__(self, trace: Trace, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self._tell()
+
+
+def _parse(arms: Sequence[str]) -> dict[str, Arm]:
+    parsed = {str(arm): arm for arm in map(Arm.parse, arms)}
+    if not parsed:
+        raise ConfigError("name at least one arm")
+    if len(parsed) < len(arms):
+        raise ConfigError(f"an arm is given twice in {', '.join(arms)}")
+    return parsed
+
+
+def _choose(arm: Arm, world: World, models: Mapping[str, Model]) -> Model | None:
+    """The model of an arm; none for hand-written policies."""
+    if arm.planner in world.bots and arm.model is None:
+        return None
+    name = arm.model or ""
+    if name not in models and (name or arm.needs_model):
+        given = ", ".join(sorted(filter(None, models))) or "none"
+        raise ConfigError(f"arm {str(arm)!r} needs a model; given: {given}")
+    return models.get(name)

@@ -1,0 +1,70 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import forethought
+
+IMPORT_LIMIT = 0.2
+"""Seconds to import the library."""
+ANSWER_LIMIT = 0.35
+"""Seconds from the start of a process to its first scripted answer."""
+MEMORY_LIMIT = 50
+"""Megabytes, the interpreter's own included."""
+TRIES = 5
+HEAVY = {"torch", "transformers", "numpy", "openai", "anthropic", "httpx", "rich", "typer"}
+
+_IMPORT = """
+import json, pathlib, sys, time
+start = time.perf_counter()
+import forethought
+seconds = time.perf_counter() - start
+status = pathlib.Path("/proc/self/status")
+peak = int(status.read_text().partition("VmHWM:")[2].split()[0]) if status.exists() else None
+print(json.dumps([seconds, peak, sorted(sys.modules)]))
+"""
+
+_ANSWER = """
+import json, sys, time
+from forethought import Agent, ScriptedModel
+reply = json.dumps({"thought": "I know it.", "action": "answer: Paris."})
+result = Agent(ScriptedModel([reply])).run_sync("What is the capital of France?")
+print(json.dumps([time.time(), str(result.output), sorted(sys.modules)]))
+"""
+
+
+def _best(code: str, folder: Path) -> tuple[float, list[object], set[str]]:
+    """Run `code` a few times; the shortest time, its other answers, the modules it loaded."""
+    runs = []
+    for _ in range(TRIES):
+        start = time.time()
+        child = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=60
+        )
+        assert child.returncode == 0, child.stderr
+        *answers, modules = json.loads(child.stdout)
+        if code is _ANSWER:
+            answers[0] -= start
+        runs.append((answers[0], answers[1:], {name.partition(".")[0] for name in modules}))
+    return min(runs, key=lambda run: run[0])
+
+
+def test_import_is_light(tmp_path: Path) -> None:
+    seconds, (peak,), modules = _best(_IMPORT, tmp_path)
+    assert modules & HEAVY == set()
+    assert seconds <= IMPORT_LIMIT
+    if isinstance(peak, int):  # kilobytes, where the system tells
+        assert peak <= MEMORY_LIMIT * 1024
+
+
+@pytest.mark.skipif(
+    "Agent" not in getattr(forethought, "__all__", ()), reason="the kernel is not there"
+)
+def test_the_first_answer_comes_soon(tmp_path: Path) -> None:
+    seconds, (output,), modules = _best(_ANSWER, tmp_path)
+    assert output == "Paris."
+    assert modules & HEAVY == set()
+    assert seconds <= ANSWER_LIMIT
