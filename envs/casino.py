@@ -16,6 +16,7 @@ This module plays nothing; there is no world to act in.
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import Candidate, Decision, Episode, Goal, Outcome, Step, Trace
@@ -75,7 +76,7 @@ def _step(dialogue: Dialogue, seat: int, turn: int, talks: list[Talk]) -> Step:
     return Step(
         index=turn,
         observation=dialogue.turns[turn - 1] if turn else "",
-        state=state_text(talks[turn], seat, priorities, dialogue.turns[:turn]),
+        state=state_text(talks[turn], seat, priorities),
         decision=Decision(Candidate(thought, action=action), action, planner="human"),
         facts={"turns": turn, "speaks": speaks},
     )
@@ -141,8 +142,32 @@ def state_at(trace: Trace, share: float) -> str:
         ConfigError: If `share` is not in [0, 1].
         DataError: If the trace is not of this data set.
     """
+    return _heard(trace, share)[-1].state
+
+
+def transcript_at(trace: Trace, share: float) -> str:
+    """The utterances after a share of them, one a line behind `me:` or `you:`, for text baselines.
+
+    Own priorities stand in the first line, so that a baseline reads all that the state was made of.
+
+    Args:
+        trace: One of `casino_traces`, also when read back from a file.
+        share: Share of the utterances heard, in [0, 1].
+
+    Raises:
+        ConfigError: If `share` is not in [0, 1].
+        DataError: If the trace is not of this data set.
+    """
+    heard = _heard(trace, share)
+    lines = [heard[0].state.split("\n", 1)[0]]
+    for before, after in pairwise(heard):
+        lines.append(f"{'me' if before.facts['speaks'] else 'you'}: {after.observation}")
+    return "\n".join(lines)
+
+
+def _heard(trace: Trace, share: float) -> tuple[Step, ...]:
+    """The steps up to the one that has heard a share of the utterances."""
     turns = turns_at(len(trace.steps) - 1, share)
-    for step in trace.steps:
-        if trace.episode.env == DATASET and step.facts.get("turns") == turns:
-            return step.state
-    raise DataError(f"trace {trace.episode.id} is not one of the {DATASET} data set")
+    if trace.episode.env != DATASET or trace.steps[turns].facts.get("turns") != turns:
+        raise DataError(f"trace {trace.episode.id} is not one of the {DATASET} data set")
+    return trace.steps[: turns + 1]

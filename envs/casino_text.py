@@ -23,8 +23,6 @@ class Talk:
     """What a reader of the utterances knows after some of them; nothing private."""
 
     turns: int = 0
-    last_by: int | None = None
-    """The seat that spoke last."""
     table: Named = _NOTHING
     """The last amounts named for each item, whoever named them."""
     asks: tuple[Named, Named] = (_NOTHING, _NOTHING)
@@ -80,7 +78,6 @@ def hear(talk: Talk, seat: int, text: str) -> Talk:
     talk = replace(
         talk,
         turns=talk.turns + 1,
-        last_by=seat,
         since=talk.since + 1,
         topic=mentioned[-1] if mentioned else talk.topic,
         wishes=_put(talk.wishes, seat, (food, water, firewood)),
@@ -177,26 +174,19 @@ def _wishes(key: str, wished: Sequence[int], priorities: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def state_text(
-    talk: Talk, seat: int, priorities: Sequence[str], turns: Sequence[str], recent: int = 2
-) -> str:
-    """The state of one seat: own priorities, what is on the table, moods, the latest utterances.
+def state_text(talk: Talk, seat: int, priorities: Sequence[str]) -> str:
+    """The state of one seat: own priorities, what is on the table, moods and needs voiced.
+
+    No utterance is quoted: on 1,030 dialogues a head learns more from these numbers alone than from
+    the numbers and the last utterances together.
 
     Args:
         talk: What the utterances so far amount to.
         seat: Whose state it is, 0 or 1.
         priorities: That seat's items, dearest first.
-        turns: The utterances so far; the last ones are quoted.
-        recent: How many are quoted, in words that name items by level.
     """
     other = 1 - seat
     high, medium, low = priorities
-    quoted = turns[len(turns) - recent :] if len(turns) > recent else turns
-    last_by = talk.last_by
-    quotes = []
-    for back, text in enumerate(reversed(quoted)):
-        mine = (last_by == seat) == (back % 2 == 0)
-        quotes.append(f"{'I' if mine else 'They'} said: {in_levels(text, priorities)}")
     lines = [
         f"My top item is {high} (5 points each), middle {medium} (4), bottom {low} (3).",
         f"Turns heard {talk.turns}.",
@@ -207,7 +197,6 @@ def state_text(
         f"I {_WORDS[talk.stances[seat]]} last, they {_WORDS[talk.stances[other]]} last.",
         f"Needs voiced: {_wishes('mine', talk.wishes[seat], priorities)}; "
         f"{_wishes('theirs', talk.wishes[other], priorities)}.",
-        *reversed(quotes),
     ]
     return "\n".join(lines)
 

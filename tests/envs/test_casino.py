@@ -21,6 +21,7 @@ from forethought.envs.casino import (
     casino_traces,
     dialogue_traces,
     state_at,
+    transcript_at,
     turns_at,
 )
 from forethought.envs.casino_data import POINTS, Dialogue, load, pack, read_original
@@ -188,12 +189,27 @@ def test_a_share_of_the_dialogue_is_a_number_of_utterances(traces: list[Trace]) 
     assert state_at(trace, 0.5).startswith("My top item is")
 
 
+def test_a_transcript_holds_what_was_said_so_far_and_by_whom(
+    dialogues: dict[int, Dialogue],
+) -> None:
+    d = dialogues[256]
+    one, two = dialogue_traces(d)
+    lines = transcript_at(one, 0.25).split("\n")
+    assert lines[0] == "My top item is food (5 points each), middle water (4), bottom firewood (3)."
+    assert lines[1:] == [f"me: {d.turns[0]}", f"you: {d.turns[1]}", f"me: {d.turns[2]}"]
+    assert transcript_at(two, 1.0).split("\n")[1] == f"you: {d.turns[0]}"
+    assert len(transcript_at(two, 1.0).split("\n")) == len(d.turns) + 1
+    assert transcript_at(two, 0.0).startswith("My top item is water")
+
+
 def test_shares_outside_the_dialogue_and_foreign_traces_are_refused(traces: list[Trace]) -> None:
     with pytest.raises(ConfigError, match=r"must lie in \[0, 1\], not 1.5"):
         state_at(traces[0], 1.5)
     foreign = replace(traces[0], episode=Episode("a", "bargaining-v0"))
     with pytest.raises(DataError, match="not one of the casino data set"):
         state_at(foreign, 0.5)
+    with pytest.raises(DataError, match="not one of the casino data set"):
+        transcript_at(replace(foreign, steps=()), 1.0)
 
 
 def test_packing_is_repeatable_and_small() -> None:
