@@ -46,6 +46,9 @@ class World:
     unseen: tuple[str, ...] = ()
     """Opponents kept out of training, for tests only."""
     seats: int = 1
+    splits: Mapping[str, range] = field(default_factory=lambda: SPLITS)
+    """Instance numbers of each split. A world with few instances gives the numbers it has: a number
+    is an instance, so that splits by number are splits by content."""
 
 
 _WORLDS: Mapping[str, str] = MappingProxyType(

@@ -20,7 +20,7 @@ from forethought.agent.loop import run_episode
 from forethought.agent.protocols import Model, Planner
 from forethought.agent.trace import TraceWriter, read_traces
 from forethought.agent.types import Episode, Trace
-from forethought.envs.registry import SPLITS, World
+from forethought.envs.registry import World
 
 PATIENCE = 5
 """Episodes after which a run is given up when every one of them failed."""
@@ -41,8 +41,8 @@ def plan(
 ) -> list[Episode]:
     """Fix the episodes of a run: the same ones for every arm, and more of them for a longer run.
 
-    Instances are drawn without replacement from the split; opponents take turns, and within each
-    the seats do.
+    Instances are drawn from the split, none again before all were drawn; opponents take turns, and
+    within each the seats do.
 
     Args:
         world: Where they are played.
@@ -55,13 +55,12 @@ def plan(
 
     Raises:
         UnknownName: If there is no such split or opponent.
-        ConfigError: If the split has fewer instances than `episodes`, or `episodes` is below 1.
+        ConfigError: If `episodes` is below 1.
     """
-    if split not in SPLITS:
-        raise UnknownName("split", split, SPLITS)
-    instances = SPLITS[split]
-    if not 1 <= episodes <= len(instances):
-        raise ConfigError(f"episodes must lie between 1 and {len(instances)}, not {episodes}")
+    if split not in world.splits:
+        raise UnknownName("split", split, world.splits)
+    if episodes < 1:
+        raise ConfigError(f"episodes must be 1 or more, not {episodes}")
     names = tuple(world.opponents if opponents is None else opponents)
     for name in names:
         if name not in (*world.opponents, *world.unseen):
@@ -70,7 +69,7 @@ def plan(
         raise ConfigError("name at least one opponent")
     rng = random.Random(f"{world.id} {split} {seed}")
     planned = []
-    for index, instance in enumerate(_draws(rng, instances, episodes)):
+    for index, instance in enumerate(_draws(rng, world.splits[split], episodes)):
         turn, place = divmod(index, len(names))
         episode = Episode(
             id="",
@@ -87,13 +86,19 @@ def plan(
 
 
 def _draws(rng: random.Random, instances: range, count: int) -> Iterable[int]:
-    """Distinct instances, one at a time, so that a longer run begins with a shorter one's."""
+    """Instances one at a time, so that a longer run begins with a shorter one's.
+
+    None comes again before all have come.
+    """
     drawn: set[int] = set()
-    while len(drawn) < count:
+    for _ in range(count):
+        if len(drawn) == len(instances):
+            drawn.clear()
         instance = instances[rng.randrange(len(instances))]
-        if instance not in drawn:
-            drawn.add(instance)
-            yield instance
+        while instance in drawn:
+            instance = instances[rng.randrange(len(instances))]
+        drawn.add(instance)
+        yield instance
 
 
 def _identify(episode: Episode) -> str:

@@ -1,8 +1,8 @@
 """Embeddings kept on disk by content, so that no text is encoded twice.
 
 A cache is a folder of two files that only grow: `keys` holds the digest of each text, `vectors`
-the float32 rows in the same order, memory-mapped for reading. A crash between the two leaves a tail that
-the next writer cuts off.
+holds the float32 rows in the same order, memory-mapped for reading. A crash between the two leaves
+a tail that the next writer cuts off.
 """
 
 import fcntl

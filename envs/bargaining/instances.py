@@ -8,8 +8,10 @@ cut into disjoint parts.
 """
 
 import random
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
+from types import MappingProxyType
 
 from forethought.agent.errors import ConfigError
 from forethought.envs.bargaining.rules import (
@@ -59,16 +61,28 @@ def split_instances(split: str) -> tuple[Instance, ...]:
     return tuple(parts[split])
 
 
+@cache
+def numbers_by_split() -> Mapping[str, range]:
+    """The numbers of each split's instances, within the ranges that `SPLITS` gives."""
+    return MappingProxyType(
+        {
+            split: range(numbers.start, numbers.start + len(split_instances(split)))
+            for split, numbers in SPLITS.items()
+        }
+    )
+
+
 def instance_by_number(number: int) -> Instance:
-    """The instance of a number: its range says the split, and numbers wrap around within a split.
+    """The instance of a number; its range says the split.
 
     Raises:
-        ConfigError: If the number lies in no split's range.
+        ConfigError: If there is no such instance.
     """
-    for split, numbers in SPLITS.items():
+    for split, numbers in numbers_by_split().items():
         if number in numbers:
-            chosen = split_instances(split)
-            return chosen[(number - numbers.start) % len(chosen)]
-    raise ConfigError(
-        f"no instance {number}; instances are numbered from 0 to {SPLITS['test'].stop}"
+            return split_instances(split)[number - numbers.start]
+    ranges = ", ".join(
+        f"{split} {numbers.start} to {numbers.stop - 1}"
+        for split, numbers in numbers_by_split().items()
     )
+    raise ConfigError(f"bargaining-v0 has no instance {number}; it has {ranges}")

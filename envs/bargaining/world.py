@@ -7,7 +7,7 @@ from typing import Any
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
-from forethought.envs.bargaining.instances import instance_by_number
+from forethought.envs.bargaining.instances import instance_by_number, numbers_by_split
 from forethought.envs.bargaining.opponents import OPPONENTS, TRAINING, UNSEEN
 from forethought.envs.bargaining.rules import TOTAL, Game, rest, worth
 from forethought.envs.bargaining.text import (
@@ -60,9 +60,10 @@ class Bargaining:
         if unknown:
             raise ConfigError(f"bargaining-v0 has no option {', '.join(sorted(unknown))}")
         self._rng = random.Random(f"bargaining {seed}")
-        instance = instance_by_number(int(options.get("instance", self._rng.randrange(1_000_000))))
+        anywhere = self._rng.choice(numbers_by_split()["train"])
+        instance = instance_by_number(int(options.get("instance", anywhere)))
         self._seat = int(options.get("seat", 0))
-        if self._seat not in {0, 1}:
+        if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         if self._opponent not in OPPONENTS:
@@ -202,4 +203,5 @@ WORLD = World(
     opponents=TRAINING,
     unseen=UNSEEN,
     seats=2,
+    splits=numbers_by_split(),
 )
