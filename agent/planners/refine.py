@@ -37,7 +37,6 @@ from forethought.agent.planners.stages import (
     GOALS_PROMPT,
     PROPOSE_PROMPT,
     act,
-    adopt,
     fallback_action,
     fallback_candidate,
     imagine,
@@ -186,7 +185,7 @@ class Refine:
 
     async def _think(self, desk: Desk, plan: _Plan) -> None:
         """The first thought."""
-        moves = Moves(desk.turn.observation, shown=self._shown)
+        moves = Moves(desk.turn.observation, shown=self._shown, legal=False)
         answer = await propose(desk, moves, self._prompts.propose, self._prefix)
         plan.chosen = answer.value or fallback_candidate(desk.turn.observation, answer.text)
         plan.thoughts.append(plan.chosen)
@@ -227,7 +226,8 @@ class Refine:
 
     async def _improve(self, desk: Desk, plan: _Plan, current: Candidate) -> bool:
         """Refine or accept; true when another thought was taken."""
-        moves = Moves(desk.turn.observation, shown=self._shown, near=current.thought)
+        seen, near = desk.turn.observation, current.thought
+        moves = Moves(seen, shown=self._shown, near=near, legal=False)
         better = await self._verdict(desk, plan, current, moves)
         if better is None or better in plan.thoughts:
             return False
@@ -252,7 +252,7 @@ class Refine:
                 return None, verdict
             if verdict.accept or not moves:
                 return (verdict, Candidate(verdict.thought, current.prefix)), ""
-            move = adopt(moves.find(verdict.thought), verdict.thought)
+            move = moves.find(verdict.thought)
             return ((verdict, move) if move else None), "the thought is none of those listed"
 
         answer = await desk.ask(

@@ -10,7 +10,7 @@ from typing import Any
 
 from forethought.agent.parsing import match_action, read_action, read_fields, read_goals
 from forethought.agent.planners.desk import Answer, Desk
-from forethought.agent.planners.moves import Moves
+from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.wording import (
     Match,
     Same,
@@ -108,31 +108,34 @@ def _read_thought(text: str) -> tuple[str | None, str]:
 
 
 async def propose(desk: Desk, moves: Moves, prompt: str, prefix: str = "") -> Answer[Candidate]:
-    """One thought; where the world binds thoughts to actions, one of those."""
+    """One thought; where the world binds thoughts to actions, one of those.
+
+    Args:
+        desk: Asks.
+        moves: Thoughts bound to actions; false where there are none.
+        prompt: Template with `{situation}` and `{moves}`.
+        prefix: Behaviour of a thought that the world did not offer.
+    """
+    seen = desk.turn.observation
+    ideas = {c.thought: c for c in reversed(seen.candidates) if c.action is None}
 
     def read(text: str) -> tuple[Candidate | None, str]:
         thought, problem = _read_thought(text)
         if thought is None:
             return None, problem
         if not moves:
-            return Candidate(thought, prefix), ""
+            return ideas.get(thought, Candidate(thought, prefix)), ""
         move = moves.find(thought)
-        return adopt(move, thought), "" if move else "the thought is none of those listed"
+        return move, "" if move else "the thought is none of those listed"
 
     choice = {"enum": moves.labels} if moves else sentence()
+    shown = listed(moves) or shortlist_text(seen) or listed(Moves(seen))
     return await desk.ask(
         "propose",
-        prompt.format(situation=situation(desk.turn), moves=listed(moves)),
+        prompt.format(situation=situation(desk.turn), moves=shown),
         read,
         schema=schema_of({"thought": choice}),
     )
-
-
-def adopt(move: Candidate | None, thought: str) -> Candidate | None:
-    """A move with the thought that chose it, where it has none of its own."""
-    if move is None or move.thought:
-        return move
-    return Candidate(thought, move.prefix, move.action)
 
 
 async def imagine(
@@ -239,7 +242,7 @@ def _form(pick: bool, prefix: str) -> str:
     return f"Write only what you say or do.{begin}"
 
 
-def shortlist_text(observation: Observation, shown: int) -> str:
+def shortlist_text(observation: Observation, shown: int = SHOWN) -> str:
     """Candidates without an action, as ideas in a prompt; empty where there are none."""
     ideas = [c.thought for c in observation.candidates if c.action is None][:shown]
     lines = "\n".join(f"- {idea}" for idea in ideas)
