@@ -28,7 +28,7 @@ KEPT_CHARACTERS = 600
 _CALL = re.compile(
     r"^(?:(?:call|use)\s+)?`?([A-Za-z_]\w*)`?\s*(?:\(\s*)?(\{.*\})\s*\)?$", re.DOTALL
 )
-_ANSWER = re.compile(r"^\**(?:final )?answer\**\s*:\s*(.*)$", re.DOTALL | re.IGNORECASE)
+_ANSWER = re.compile(r"^\**(?:final )?answer\**\s*:\**\s*(.*)$", re.DOTALL | re.IGNORECASE)
 _WITHOUT = re.compile(r"^`?([A-Za-z_]\w*)`?\s*(?:\(\s*\))?$")
 
 

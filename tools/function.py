@@ -37,7 +37,7 @@ class FunctionTool:
     ) -> None:
         if limit < 1:
             raise ConfigError(f"tool: limit must be 1 or more, not {limit}")
-        self.name: str = name or getattr(function, "__name__", "")
+        self.name = name or str(getattr(function, "__name__", ""))
         if not self.name.isidentifier():
             raise ConfigError(f"tool {self.name!r}: the name must be a Python identifier")
         self.description, described = read_docstring(function)

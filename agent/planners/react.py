@@ -11,6 +11,7 @@ from forethought.agent.planners.stages import (
     fallback_action,
     fallback_candidate,
     listed,
+    one_of,
     schema_of,
     sentence,
     shortlist_text,
@@ -62,7 +63,7 @@ class React:
                 return None, "the action is none of those listed, or more than one"
             return Candidate(thought, move.prefix, move.action), ""
 
-        action = {"enum": moves.labels} if moves else {"type": "string"}
+        action = one_of(moves.labels) if moves else {"type": "string"}
         answer = await desk.ask(
             "act",
             self._prompt.format(

@@ -41,6 +41,7 @@ from forethought.agent.planners.stages import (
     fallback_candidate,
     imagine,
     listed,
+    one_of,
     propose,
     schema_of,
     sentence,
@@ -266,8 +267,8 @@ class Refine:
             read,
             schema=schema_of(
                 {
-                    "verdict": {"enum": ["accept", "refine"]},
-                    "thought": {"enum": moves.labels} if moves else sentence(),
+                    "verdict": one_of(["accept", "refine"]),
+                    "thought": one_of(moves.labels) if moves else sentence(),
                 }
             ),
         )

@@ -53,6 +53,11 @@ def sentence() -> dict[str, Any]:
     return {"type": "string", "maxLength": SENTENCE}
 
 
+def one_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Schema of one of these texts."""
+    return {"type": "string", "enum": list(texts)}
+
+
 def schema_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Schema of an object with exactly these properties."""
     return {
@@ -128,7 +133,7 @@ async def propose(desk: Desk, moves: Moves, prompt: str, prefix: str = "") -> An
         move = moves.find(thought)
         return move, "" if move else "the thought is none of those listed"
 
-    choice = {"enum": moves.labels} if moves else sentence()
+    choice = one_of(moves.labels) if moves else sentence()
     shown = listed(moves) or shortlist_text(seen) or listed(Moves(seen))
     return await desk.ask(
         "propose",
@@ -227,7 +232,7 @@ async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, Prefi
             form=_form(pick, candidate.prefix),
         ),
         read,
-        schema=schema_of({"action": {"enum": moves.labels}}) if pick else None,
+        schema=schema_of({"action": one_of(moves.labels)}) if pick else None,
         prefix=candidate.prefix,
     )
     if answer.value is not None:

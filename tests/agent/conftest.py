@@ -1,10 +1,10 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from forethought.agent.types import Candidate, Goal, Message, Outcome, Reply, Request, Usage
+from forethought.agent.types import Candidate, Goal, Outcome, Reply, Request, Usage
 
 
 class FakeModel:

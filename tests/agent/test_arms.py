@@ -1,13 +1,14 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from forethought.agent.arms import Arm, build_planner
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.planners.bot import BotPlanner, Unguided
 from forethought.agent.types import Candidate, Observation
-from hypothesis import given
-from hypothesis import strategies as st
 
 HEAD = ScriptedCritic({}, name="head")
 
@@ -59,7 +60,9 @@ def test_any_text_is_an_arm_or_a_clear_error(text: str) -> None:
     try:
         arm = Arm.parse(text)
     except (ConfigError, UnknownName) as error:
-        assert "\n" not in str(error).replace(text, "")
+        message = str(error).replace(repr(text), "")
+        if "\n" in message:
+            pytest.fail(f"more than one line: {message}")
     else:
         assert Arm.parse(str(arm)) == arm
 

@@ -3,6 +3,7 @@ import time
 from typing import Any
 
 import pytest
+
 from forethought.agent.budget import Budget, Meter
 from forethought.agent.errors import BudgetExhausted, ConfigError, ModelUnavailable
 from forethought.agent.types import Message, Request, Usage

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
+
 from forethought.agent.critics import UNKNOWN, ScriptedCritic, Shuffled, estimates
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Candidate, Estimate, Evidence, Goal

@@ -1,6 +1,9 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from forethought.agent.parsing import (
     Verdict,
     clean,
@@ -13,12 +16,13 @@ from forethought.agent.parsing import (
     read_verdict,
 )
 from forethought.agent.types import Goal
-from hypothesis import given
-from hypothesis import strategies as st
 
 PIECES = st.sampled_from(
-    ["{", "}", "[", "]", '"', ":", ",", "\\", "```", "json", "\n", "thought", "action", "Thought:"]
-    + ["accept", "refine", "hoped", "feared", '{"thought": "a"', "null", "1e999", "\ud800", "é "]
+    [
+        *'{}[]":,\\\n',
+        *("```", "json", "thought", "action", "Thought:", "accept", "refine", "hoped", "feared"),
+        *('{"thought": "a"', "null", "1e999", "\ud800", "é "),
+    ]
 )
 TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map("".join))
 
@@ -131,7 +135,7 @@ def test_an_action_is_the_text_but_for_its_wrapping(text: str, action: str) -> N
     [
         '{"hoped": ["We agree.", "I gain."], "feared": ["They leave."]}',
         '{"positive": ["We agree.", "I gain."], "negative": "They leave."}',
-        '[{"text": "We agree.", "kind": "hoped"}] {"hoped": ["I gain."], "feared": ["They leave."]}',
+        '[{"text": "We agree.", "kind": "hoped"}]{"hoped": ["I gain."], "feared": ["They leave."]}',
         '{"goals": [{"kind": "hoped", "text": "We agree."}, {"kind": "hoped", "goal": "I gain."},'
         ' {"kind": "feared", "text": "They leave."}]}',
         "Hoped:\n- We agree.\n- I gain.\nFeared:\n1. They leave.",

@@ -1,4 +1,3 @@
-import json
 import os
 import random
 import signal
@@ -8,6 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.trace import TraceWriter, read_traces, write_traces
 from forethought.agent.types import (
@@ -22,8 +24,6 @@ from forethought.agent.types import (
     Trace,
     Usage,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TEXT = st.text(max_size=20)
 SMALL = st.text(max_size=3)

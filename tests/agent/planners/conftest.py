@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from forethought.agent.protocols import Model, Turn
 from forethought.agent.types import Event, Observation
 

@@ -1,12 +1,14 @@
 from typing import Any
 
 import pytest
+
 from forethought.agent.budget import Budget, Meter
 from forethought.agent.critics import ScriptedCritic, Shuffled
 from forethought.agent.errors import ConfigError
 from forethought.agent.loop import run_episode
 from forethought.agent.planners.rank import Rank
 from forethought.agent.types import Candidate, Episode, Estimate, Event, Goal
+from forethought.envs.signpost import WORLD
 
 DEAL = "We reach a deal."
 FAIL = "The talks fail."
@@ -130,8 +132,6 @@ async def test_a_budget_that_runs_out_on_the_way(
 
 
 async def test_guidance_helps_and_dealing_it_wrongly_does_not() -> None:
-    from forethought.envs.signpost import WORLD
-
     def knows(state: str, candidate: Candidate, goal: Goal) -> float:
         left = any(colour in state for colour in ("red", "green", "black"))
         return float((candidate.prefix == "Left.") == left)

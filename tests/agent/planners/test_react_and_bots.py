@@ -2,6 +2,7 @@ import random
 from typing import Any
 
 import pytest
+
 from forethought.agent.budget import Budget, Meter
 from forethought.agent.errors import BudgetExhausted, ConfigError, EnvironmentFailed
 from forethought.agent.planners.bot import BotPlanner, Unguided

@@ -1,15 +1,26 @@
 import json
+import random
 from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from forethought.agent.budget import Budget, Meter
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.planners.refine import Prompts, Refine
-from forethought.agent.types import Candidate, Estimate, Event, Goal, Request
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from forethought.agent.protocols import Turn
+from forethought.agent.types import (
+    Candidate,
+    Estimate,
+    Event,
+    Goal,
+    Observation,
+    Reply,
+    Request,
+)
 
 GOALS = {"hoped": ["We agree.", "I gain."], "feared": ["They leave.", "I lose."]}
 REPLIES = {
@@ -113,7 +124,9 @@ async def test_repeated_goals_are_asked_for_once_more_and_joined(
 
 
 async def test_goals_that_mean_the_same_are_one(turn: Any, fake_model: Any) -> None:
-    same = lambda a, b: {a, b} == {"We agree.", "I gain."}  # noqa: E731
+    def same(one: str, other: str) -> bool:
+        return {one, other} == {"We agree.", "I gain."}
+
     decision = await Refine(by_thought(), same=same).decide(turn(fake_model(script())))
     assert [g.text for g in decision.goals] == ["We agree.", "They leave.", "I lose."]
 
@@ -244,11 +257,6 @@ TEXTS = st.one_of(
 async def test_any_reply_gives_a_decision_within_the_calls_promised(
     replies: list[str], rounds: int, listed: str, chance: float
 ) -> None:
-    import random
-
-    from forethought.agent.protocols import Turn
-    from forethought.agent.types import Observation, Reply
-
     requests: list[Request] = []
 
     class Model:
@@ -258,13 +266,13 @@ async def test_any_reply_gives_a_decision_within_the_calls_promised(
             requests.append(request)
             return Reply(request.prefix + replies[len(requests) % len(replies)])
 
-    seen: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "free": {},
         "legal": {"legal_actions": ("pass", "accept")},
         "bound": {"candidates": (Candidate("a", action="x"), Candidate("b", action="y"))},
         "prefixed": {"candidates": (Candidate("a", "Oh "), Candidate("b", "Ah "))},
-    }[listed]
-    turn = Turn(Observation("o", **seen), "s", Model(), random.Random(0))
+    }
+    turn = Turn(Observation("o", **kinds[listed]), "s", Model(), random.Random(0))
     decision = await Refine(ScriptedCritic(lambda *_: chance), rounds).decide(turn)
     assert len(requests) - decision.repairs <= 2 + 2 * rounds
     stages = Counter(request.stage for request in requests)
@@ -278,7 +286,7 @@ async def test_any_reply_gives_a_decision_within_the_calls_promised(
 
 
 @pytest.mark.parametrize("bad", [{"rounds": 0}, {"hoped": 0, "feared": 0}, {"hoped": -1}])
-def test_settings_that_cannot_work(bad: dict[str, int]) -> None:
+def test_settings_that_cannot_work(bad: Any) -> None:
     with pytest.raises(ConfigError, match="refine: "):
         Refine(by_thought(), **bad)
 
