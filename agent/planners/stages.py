@@ -1,4 +1,4 @@
-"""The stages that planners share: think, imagine goals, act. A stage is a function and a prompt.
+"""The stages that planners share: think and act. A stage is a function and a prompt.
 
 Prompts are short, ask for one thing and show the form of the answer, so that a small model held to
 a schema and a large one that is not can both follow. Every stage has an answer when the model gives
@@ -8,33 +8,17 @@ none that can be read. Scores nothing: that is the critics' part.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forethought.agent.parsing import match_action, read_action, read_fields, read_goals
+from forethought.agent.parsing import match_action, read_action, read_fields
 from forethought.agent.planners.desk import Answer, Desk
 from forethought.agent.planners.moves import SHOWN, Moves
-from forethought.agent.planners.wording import (
-    Match,
-    Same,
-    distinct,
-    match_by_words,
-    to_vocabulary,
-)
 from forethought.agent.protocols import Turn
-from forethought.agent.types import Candidate, Goal, Observation, PrefixMode
+from forethought.agent.types import Candidate, Observation, PrefixMode
 
 PROPOSE_PROMPT = """\
 {situation}
 
-{moves}What do you mean to do next, and why? One sentence.
-Answer with JSON: {{"thought": "..."}}"""
-
-GOALS_PROMPT = """\
-{situation}
-
-Your plan: {thought}
-
-By the end, what may have come of this plan? Name {hoped} different good outcomes and {feared} \
-different bad ones, each a short sentence.
-{vocabulary}Answer with JSON: {{"hoped": ["..."], "feared": ["..."]}}"""
+{moves}Decide what to do now. Say in one sentence what you mean to do and why; begin with "I".
+Reply with a JSON object with the field "thought"."""
 
 ACT_PROMPT = """\
 {situation}
@@ -43,14 +27,15 @@ Your plan: {thought}
 
 {moves}Carry out the plan now. {form}"""
 
-SENTENCE = 240
+ACT_TOKENS = 1024
+"""Longest action a model may word, tokens."""
+SENTENCE = 200
 """Longest sentence a schema lets a model write, characters."""
-_VOCABULARY_SHOWN = 16
 
 
-def sentence() -> dict[str, Any]:
-    """Schema of one sentence."""
-    return {"type": "string", "maxLength": SENTENCE}
+def sentence(longest: int = SENTENCE) -> dict[str, Any]:
+    """Schema of one sentence of at most so many characters."""
+    return {"type": "string", "maxLength": longest}
 
 
 def one_of(texts: Sequence[str]) -> dict[str, Any]:
@@ -143,64 +128,9 @@ async def propose(desk: Desk, moves: Moves, prompt: str, prefix: str = "") -> An
     )
 
 
-async def imagine(
-    desk: Desk,
-    thought: str,
-    prompt: str,
-    *,
-    hoped: int = 2,
-    feared: int = 2,
-    match: Match | None = None,
-    same: Same | None = None,
-) -> list[Goal]:
-    """Hoped and feared futures of a thought, distinct and in the world's words where they can be.
-
-    Asked again once where fewer than wanted remain; what the repair adds joins what was there.
-    """
-    vocabulary = desk.turn.observation.goals
-    kept: list[Goal] = []
-
-    def read(text: str) -> tuple[list[Goal] | None, str]:
-        mapped = to_vocabulary(read_goals(text), vocabulary, match or match_by_words)
-        found = distinct([*kept, *mapped], same)
-        kept[:] = _first(found, "hoped", hoped) + _first(found, "feared", feared)
-        lacking = hoped + feared - len(kept)
-        return (kept if not lacking else None), f"{lacking} more different outcomes are needed"
-
-    await desk.ask(
-        "goals",
-        prompt.format(
-            situation=situation(desk.turn),
-            thought=thought,
-            hoped=hoped,
-            feared=feared,
-            vocabulary=_vocabulary_text(vocabulary),
-        ),
-        read,
-        schema=schema_of({"hoped": _sentences(hoped), "feared": _sentences(feared)}),
-        max_tokens=64 + 64 * (hoped + feared),
-    )
-    return kept
-
-
-def _first(goals: Sequence[Goal], kind: str, count: int) -> list[Goal]:
-    return [goal for goal in goals if goal.kind == kind][:count]
-
-
-def _sentences(count: int) -> dict[str, Any]:
-    return {"type": "array", "items": sentence(), "minItems": count, "maxItems": count}
-
-
-def _vocabulary_text(goals: Sequence[Goal]) -> str:
-    """The world's outcome vocabulary as a paragraph of a prompt."""
-    if not goals:
-        return ""
-    step = -(-len(goals) // _VOCABULARY_SHOWN)
-    lines = "\n".join(f"- {goal.text}" for goal in goals[::step])
-    return f"Use these outcomes where they fit:\n{lines}\n"
-
-
-async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, PrefixMode]:
+async def act(
+    desk: Desk, candidate: Candidate, prompt: str, max_tokens: int = ACT_TOKENS
+) -> tuple[str, PrefixMode]:
     """The action of a thought: its own, else worded by the model under the thought's prefix.
 
     Among listed moves the model picks by schema, unless a prefix fixes how the reply begins: then
@@ -234,6 +164,7 @@ async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, Prefi
         read,
         schema=schema_of({"action": one_of(moves.labels)}) if pick else None,
         prefix=candidate.prefix,
+        max_tokens=max_tokens,
     )
     if answer.value is not None:
         return answer.value, answer.prefix_mode
@@ -242,7 +173,7 @@ async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, Prefi
 
 def _form(pick: bool, prefix: str) -> str:
     if pick:
-        return 'Answer with JSON: {"action": "..."}'
+        return 'Reply with a JSON object with the field "action".'
     begin = f' Begin with "{prefix}".' if prefix else ""
     return f"Write only what you say or do.{begin}"
 

@@ -144,6 +144,37 @@ async def test_goals_are_put_into_the_words_of_the_world(
     assert "- I get at least 6 points." in model.requests[1].messages[0].content
 
 
+@pytest.mark.parametrize("closed", [True, False])
+async def test_the_schema_may_hold_goals_to_the_worlds_outcomes(
+    turn: Any, fake_model: Any, world_goals: Any, closed: bool
+) -> None:
+    model = fake_model(script())
+    await Refine(by_thought(), closed=closed).decide(turn(model, goals=world_goals))
+    items = model.requests[1].schema["properties"]["hoped"]["items"]
+    assert items.get("enum") == ([g.text for g in world_goals[:2]] if closed else None)
+    await Refine(by_thought(), hoped=3).decide(turn(fake_model(script()), goals=world_goals))
+
+
+async def test_outcomes_of_the_world_fill_what_is_missing(
+    turn: Any, fake_model: Any, world_goals: Any
+) -> None:
+    model = fake_model(script(goals='{"hoped": ["...", "Peace comes."], "feared": ["?"]}'))
+    decision = await Refine(by_thought()).decide(turn(model, goals=world_goals))
+    assert [g.text for g in decision.goals] == [
+        "Peace comes.",
+        "I get at least 6 points.",
+        "I get at most 2 points.",
+        "The talks fail.",
+    ]
+    assert decision.fallback == ""
+
+
+async def test_without_any_goal_the_plain_thought(turn: Any, fake_model: Any) -> None:
+    decision = await Refine(by_thought()).decide(turn(fake_model(script(goals="..."))))
+    assert (decision.fallback, decision.rounds) == ("no goals could be read", 0)
+    assert decision.candidate.thought == "I push hard."
+
+
 async def test_meaning_can_be_given_and_keeps_to_the_kind(
     turn: Any, fake_model: Any, world_goals: Any
 ) -> None:
