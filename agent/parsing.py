@@ -14,7 +14,7 @@ from typing import Any
 from forethought.agent.types import Goal, GoalKind
 
 _FENCE = re.compile(r"^\s*```[\w-]*[ \t]*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
-_LABEL = re.compile(r"^[ \t>*#-]*([A-Za-z][A-Za-z_ ]{0,24}?)[ \t*]*:[ \t*]*(.*)$")
+_LABEL = re.compile(r"^[ \t>*#-]*([A-Za-z][A-Za-z0-9_ ]{0,24}?)[ \t*]*:[ \t*]*(.*)$")
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)])\s*")
 _KINDS: Mapping[str, GoalKind] = {
@@ -211,13 +211,15 @@ def read_action(text: str) -> str:
 
 def _goal_items(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    texts = [_as_text(i.get("text", i.get("goal"))) if isinstance(i, dict) else _as_text(i)
-             for i in items]  # fmt: skip
+    texts = [
+        _as_text(item.get("text", item.get("goal")) if isinstance(item, dict) else item)
+        for item in items
+    ]
     return [text for text in texts if text]
 
 
 def _goals_of(value: dict[str, Any]) -> list[Goal]:
-    """The goals an object holds, by kind or as a list of goals that name their kind."""
+    """The goals an object holds: by kind, in a list of goals that name theirs, or itself one."""
     found: list[Goal] = []
     for key, content in value.items():
         kind = _KINDS.get(_norm(key))
@@ -225,10 +227,14 @@ def _goals_of(value: dict[str, Any]) -> list[Goal]:
             found.extend(Goal(text, kind) for text in _goal_items(content))
         elif isinstance(content, list):
             for item in content:
-                named = _KINDS.get(_norm(str(item.get("kind")))) if isinstance(item, dict) else None
-                if named:
-                    found.extend(Goal(text, named) for text in _goal_items(item))
-    return found
+                found.extend(_as_goal(item))
+    return found or _as_goal(value)
+
+
+def _as_goal(item: Any) -> list[Goal]:
+    """The goal that an object with a text and a kind stands for, if it is one."""
+    kind = _KINDS.get(_norm(str(item.get("kind")))) if isinstance(item, dict) else None
+    return [Goal(text, kind) for text in _goal_items(item)] if kind else []
 
 
 def read_goals(text: str) -> list[Goal]:

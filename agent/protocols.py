@@ -66,9 +66,11 @@ class Tool(Protocol):
 class Environment(Protocol):
     """A world for one agent, as in Gymnasium; other players live inside it.
 
-    `info` may hold `state`, `candidates`, `legal_actions` and `goals` (see `Observation`),
-    `invalid` after a refused
-    action, and must hold `outcome` (an `Outcome`) once the episode has ended.
+    `info` may hold `state`, `candidates`, `legal_actions` and `goals` (see `Observation`), `rules`
+    (standing text for the model, shown with every prompt and not recorded), `invalid` after a
+    refused action, `facts` (recorded with the step), and must hold `outcome` (an `Outcome`) once
+    the episode has ended. A method `settle(outcome)`, where there is one, completes the outcome of
+    an episode that was stopped before its end.
     """
 
     id: str

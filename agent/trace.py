@@ -8,7 +8,8 @@
 
 An episode without its last line is unfinished. A line is written with one `write` to a file opened
 for appending, so a crash loses at most the line being written. A torn last line is cut off when the
-file is opened for writing again, and passed over when it is read. Facts are stored, the rest is
+file is opened for writing again, and passed over when it is read; one that lacks nothing but its
+line break is kept. Facts are stored, the rest is
 computed. Knows nothing of planners, models or environments.
 """
 
@@ -19,9 +20,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import Episode, Outcome, Step, Trace
@@ -41,8 +43,31 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 
 def _dump(value: Episode | Step | Outcome) -> str:
-    text: bytes = _adapter(type(value)).dump_json(value, exclude_defaults=True)
+    adapter = _adapter(type(value))
+    try:
+        text: bytes = adapter.dump_json(value, exclude_defaults=True)
+    except PydanticSerializationError:
+        plain = json.dumps(adapter.dump_python(value, exclude_defaults=True), ensure_ascii=False)
+        text = plain.encode("utf-8", "replace")  # half a surrogate pair has no place in UTF-8
     return text.decode()
+
+
+def _last_line(file: BinaryIO, size: int) -> bytes:
+    """What follows the last line break; empty when the file ends with one."""
+    tail = b""
+    while b"\n" not in tail and len(tail) < size:
+        block = min(size - len(tail), 65536)
+        file.seek(size - len(tail) - block)
+        tail = file.read(block) + tail
+    return tail[tail.rfind(b"\n") + 1 :]
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without a line break is an event all the same."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, UnicodeDecodeError):
+        return False
 
 
 class TraceWriter:
@@ -75,18 +100,21 @@ class TraceWriter:
             raise
 
     def _mend(self) -> None:
-        """Cut off a last line that a crash left incomplete; refuse a file that is not ours."""
-        if os.fstat(self._fd).st_size == 0:
+        """Close a last line that is whole, cut off one that is not; refuse a file not ours."""
+        size = os.fstat(self._fd).st_size
+        if size == 0:
             return
         with self.path.open("rb") as file:
             first = file.readline()
-            if first.endswith(b"\n"):
+            if first.endswith(b"\n") or _is_whole(first):
                 _check_first(self.path, first)
             elif not b'{"type":"episode"'.startswith(first[:17]):
                 raise DataError(f"{self.path} is not a traces file: line 1 is not a trace event")
-        data = self.path.read_bytes()
-        if not data.endswith(b"\n"):
-            os.ftruncate(self._fd, data.rfind(b"\n") + 1)
+            tail = _last_line(file, size)
+        if tail and _is_whole(tail):
+            os.write(self._fd, b"\n")
+        elif tail:
+            os.ftruncate(self._fd, size - len(tail))
 
     def _write(self, line: str) -> None:
         data = memoryview((line + "\n").encode())

@@ -31,21 +31,18 @@ def in_words(goals: Sequence[Goal], estimates: Sequence[Estimate]) -> str:
     return "\n".join(lines)
 
 
-def score(goals: Sequence[Goal], estimates: Sequence[Estimate]) -> float:
-    """Sum of signed goal weights times chances, in units of the world's reward."""
-    return sum(g.signed_weight * e.chance for g, e in zip(goals, estimates, strict=True))
-
-
 def weigh(
     candidates: Sequence[Candidate], goals: Sequence[Goal], rows: Sequence[Sequence[Estimate]]
 ) -> list[Considered]:
     """The candidates with their estimates and scores, best first; ties keep their order.
 
+    A score is the sum of signed goal weights times chances, in units of the world's reward.
     A candidate none of whose estimates is supported comes after all that have one.
     """
+    weights = [goal.signed_weight for goal in goals]
     weighed = [
-        Considered(candidate, tuple(row), score(goals, row))
-        for candidate, row in zip(candidates, rows, strict=True)
+        Considered(c, tuple(row), sum(w * e.chance for w, e in zip(weights, row, strict=True)))
+        for c, row in zip(candidates, rows, strict=True)
     ]
     return sorted(weighed, key=lambda c: (not is_supported(c.estimates), -(c.score or 0.0)))
 

@@ -25,12 +25,20 @@ class Moves:
         observation: What lists them: bound candidates if there are any, else legal actions.
         shown: Most moves listed in a prompt.
         near: Text that the moves listed should be near to; empty for an even selection.
+        legal: Whether bare legal actions count, where no candidate is bound to one.
     """
 
-    def __init__(self, observation: Observation, *, shown: int = SHOWN, near: str = "") -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        *,
+        shown: int = SHOWN,
+        near: str = "",
+        legal: bool = True,
+    ) -> None:
         self.all = tuple(c for c in observation.candidates if c.action is not None)
         self._labels = _labels(self.all)
-        if not self.all:
+        if legal and not self.all:
             self.all = tuple(Candidate("", action=action) for action in observation.legal_actions)
             self._labels = list(observation.legal_actions)
         self._shown = list(range(len(self.all)))

@@ -16,13 +16,18 @@ from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import read_list
 from forethought.agent.planners.critique import KEPT, UNSUPPORTED, is_supported, weigh
 from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.imagine import (
+    GOALS_FIELDS,
+    GOALS_PROMPT,
+    Imagination,
+    imagine,
+)
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
-    GOALS_PROMPT,
+    ACT_TOKENS,
     act,
     fallback_action,
     fallback_candidate,
-    imagine,
     schema_of,
     sentence,
     situation,
@@ -40,8 +45,9 @@ from forethought.agent.types import (
 PROPOSALS_PROMPT = """\
 {situation}
 
-Name {count} different things you could do next, each with its reason, one sentence each.
-Answer with JSON: {{"thoughts": ["..."]}}"""
+Name {count} different things you could do now, each with its reason, one sentence each; begin \
+each with "I".
+Reply with a JSON object with the list "thoughts"."""
 
 
 class Rank:
@@ -51,6 +57,7 @@ class Rank:
         critic: Scores them.
         proposals: Candidates to ask the model for where the world offers none.
         prefixes: Behaviours to cross the model's proposals with; empty for none.
+        act_tokens: Longest action the model may word, tokens.
         proposals_prompt: Template with `{situation}` and `{count}`.
         goals_prompt: Template with `{situation}`, `{thought}`, `{hoped}`, `{feared}` and
             `{vocabulary}`.
@@ -67,6 +74,7 @@ class Rank:
         *,
         proposals: int = 4,
         prefixes: Sequence[str] = (),
+        act_tokens: int = ACT_TOKENS,
         proposals_prompt: str = PROPOSALS_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
         act_prompt: str = ACT_PROMPT,
@@ -77,13 +85,12 @@ class Rank:
         self.name = name
         self._critic = critic
         self._count = proposals
+        self._act_tokens = act_tokens
         self._prefixes = tuple(prefixes) or ("",)
         self._proposals_prompt = check_template(
             "proposals", proposals_prompt, ("situation", "count")
         )
-        self._goals_prompt = check_template(
-            "goals", goals_prompt, ("situation", "thought", "hoped", "feared", "vocabulary")
-        )
+        self._goals_prompt = check_template("goals", goals_prompt, GOALS_FIELDS)
         self._act_prompt = check_template(
             "act", act_prompt, ("situation", "thought", "moves", "form")
         )
@@ -149,12 +156,12 @@ class Rank:
         """Goals from the model, for a world that states none; none without a model."""
         if desk.turn.model is None:
             return ()
-        return await imagine(desk, candidate.thought, self._goals_prompt)
+        return await imagine(desk, candidate.thought, self._goals_prompt, Imagination())
 
     async def _act(self, desk: Desk, chosen: Candidate) -> tuple[str, PrefixMode, str]:
         """The action, how its prefix came about, and why it was not worded, if it was not."""
         try:
-            return *await act(desk, chosen, self._act_prompt), ""
+            return *await act(desk, chosen, self._act_prompt, self._act_tokens), ""
         except BudgetExhausted as error:
             return fallback_action(desk.turn.observation, chosen), "none", f"budget: {error}"
 

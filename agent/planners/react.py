@@ -8,9 +8,11 @@ from forethought.agent.parsing import read_fields
 from forethought.agent.planners.desk import Desk, check_template
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.stages import (
+    ACT_TOKENS,
     fallback_action,
     fallback_candidate,
     listed,
+    one_of,
     schema_of,
     sentence,
     shortlist_text,
@@ -22,8 +24,9 @@ from forethought.agent.types import Candidate, Decision, Event
 REACT_PROMPT = """\
 {situation}
 
-{moves}Think in one sentence, then act.
-Answer with JSON: {{"thought": "what you mean to do and why", "action": "what you say or do"}}"""
+{moves}Decide what to do now. Say in one sentence what you mean to do and why, then do it.
+Reply with a JSON object with the fields "thought" (your one sentence) and "action" (what you do \
+or say, word for word)."""
 
 
 class React:
@@ -32,6 +35,7 @@ class React:
     Args:
         prompt: Template with `{situation}` and `{moves}`.
         shown: Most moves listed in the prompt.
+        max_tokens: Longest reply, tokens.
         name: The arm's name.
 
     Raises:
@@ -39,11 +43,17 @@ class React:
     """
 
     def __init__(
-        self, prompt: str = REACT_PROMPT, *, shown: int = SHOWN, name: str = "react"
+        self,
+        prompt: str = REACT_PROMPT,
+        *,
+        shown: int = SHOWN,
+        max_tokens: int = ACT_TOKENS,
+        name: str = "react",
     ) -> None:
         self.name = name
         self._prompt = check_template("react", prompt, ("situation", "moves"))
         self._shown = shown
+        self._max_tokens = max_tokens
 
     async def decide(self, turn: Turn) -> Decision:
         """Think and act."""
@@ -62,7 +72,7 @@ class React:
                 return None, "the action is none of those listed, or more than one"
             return Candidate(thought, move.prefix, move.action), ""
 
-        action = {"enum": moves.labels} if moves else {"type": "string"}
+        action = one_of(moves.labels) if moves else {"type": "string"}
         answer = await desk.ask(
             "act",
             self._prompt.format(
@@ -71,7 +81,7 @@ class React:
             ),
             read,
             schema=schema_of({"thought": sentence(), "action": action}),
-            max_tokens=400,
+            max_tokens=self._max_tokens,
         )
         candidate = answer.value
         fallback = ""

@@ -6,8 +6,9 @@ stage, counted apart.
 
 Departures from the paper, whose prompts and code are not public:
 
-1. All goals are imagined in one call, repeats are removed and missing ones asked for once; they are
-   mapped to the world's outcome vocabulary, because that is where a head has data.
+1. All goals are imagined in one call, repeats are removed and missing ones asked for once. Where a
+   world states its outcomes, goals are chosen among them or mapped to them, and they fill up what
+   is missing, because that is where a head has data.
 2. Estimates carry intervals. Where none is supported, or they are undecided, the plain thought is
    carried out and the decision says why; where they are clear, refinement is skipped.
 3. Asking the critic about the refined thought costs no model call, so it is asked: a refined
@@ -31,17 +32,22 @@ from forethought.agent.planners.critique import (
     weigh,
 )
 from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.imagine import (
+    GOALS_FIELDS,
+    GOALS_PROMPT,
+    Imagination,
+    imagine,
+)
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
-    GOALS_PROMPT,
+    ACT_TOKENS,
     PROPOSE_PROMPT,
     act,
-    adopt,
     fallback_action,
     fallback_candidate,
-    imagine,
     listed,
+    one_of,
     propose,
     schema_of,
     sentence,
@@ -68,8 +74,9 @@ How likely its outcomes are, going by what happened in earlier episodes:
 {critique}
 
 Accept the plan if its hoped outcomes are likely and its feared ones are not. Otherwise refine it: \
-write a better plan in one sentence.
-Answer with JSON: {{"verdict": "accept" or "refine", "thought": "the plan you go on with"}}"""
+say in one sentence what you do instead and why; begin with "I".
+Reply with a JSON object with the fields "verdict" (accept or refine) and "thought" (the plan you \
+go on with)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +98,7 @@ class Prompts:
 
     def __post_init__(self) -> None:
         check_template("propose", self.propose, ("situation", "moves"))
-        check_template(
-            "goals", self.goals, ("situation", "thought", "hoped", "feared", "vocabulary")
-        )
+        check_template("goals", self.goals, GOALS_FIELDS)
         check_template("refine", self.refine, ("situation", "moves", "thought", "critique"))
         check_template("act", self.act, ("situation", "thought", "moves", "form"))
 
@@ -123,10 +128,13 @@ class Refine:
         rounds: Most refinements of one decision.
         hoped: Good futures to imagine.
         feared: Bad futures to imagine.
+        closed: Whether the schema holds the model to the world's own outcomes, where there are
+            enough; otherwise what it writes is mapped to them.
         match: Maps imagined goals to the world's outcome vocabulary; by words where none is given.
         same: Whether two goals mean the same; equal words always do.
         prefix: Behaviour under which the action is worded where the world fixes none.
         shown: Most moves listed in a prompt.
+        act_tokens: Longest action the model may word, tokens.
         prompts: The prompts.
         name: The arm's name.
 
@@ -141,10 +149,12 @@ class Refine:
         hoped: int = 2,
         feared: int = 2,
         *,
+        closed: bool = True,
         match: Match | None = None,
         same: Same | None = None,
         prefix: str = "",
         shown: int = SHOWN,
+        act_tokens: int = ACT_TOKENS,
         prompts: Prompts | None = None,
         name: str = "refine",
     ) -> None:
@@ -156,12 +166,10 @@ class Refine:
         self.name = name
         self._critic = critic
         self._rounds = rounds
-        self._hoped = hoped
-        self._feared = feared
-        self._match = match
-        self._same = same
+        self._imagination = Imagination(hoped, feared, closed, match, same)
         self._prefix = prefix
         self._shown = shown
+        self._act_tokens = act_tokens
         self._prompts = prompts or Prompts()
 
     async def decide(self, turn: Turn) -> Decision:
@@ -177,7 +185,9 @@ class Refine:
                 if not await self._round(desk, plan):
                     break
             if plan.chosen is not None:
-                plan.action, plan.prefix_mode = await act(desk, plan.chosen, self._prompts.act)
+                plan.action, plan.prefix_mode = await act(
+                    desk, plan.chosen, self._prompts.act, self._act_tokens
+                )
         except BudgetExhausted as error:
             if plan.chosen is None:
                 raise
@@ -186,7 +196,7 @@ class Refine:
 
     async def _think(self, desk: Desk, plan: _Plan) -> None:
         """The first thought."""
-        moves = Moves(desk.turn.observation, shown=self._shown)
+        moves = Moves(desk.turn.observation, shown=self._shown, legal=False)
         answer = await propose(desk, moves, self._prompts.propose, self._prefix)
         plan.chosen = answer.value or fallback_candidate(desk.turn.observation, answer.text)
         plan.thoughts.append(plan.chosen)
@@ -199,15 +209,7 @@ class Refine:
         turn, current = desk.turn, plan.chosen
         if current is None or plan.fallback:
             return False
-        goals = await imagine(
-            desk,
-            current.thought,
-            self._prompts.goals,
-            hoped=self._hoped,
-            feared=self._feared,
-            match=self._match,
-            same=self._same,
-        )
+        goals = await imagine(desk, current.thought, self._prompts.goals, self._imagination)
         if not goals:
             if not plan.rounds:
                 self._fall_back(turn, plan, "no goals could be read")
@@ -227,7 +229,8 @@ class Refine:
 
     async def _improve(self, desk: Desk, plan: _Plan, current: Candidate) -> bool:
         """Refine or accept; true when another thought was taken."""
-        moves = Moves(desk.turn.observation, shown=self._shown, near=current.thought)
+        seen, near = desk.turn.observation, current.thought
+        moves = Moves(seen, shown=self._shown, near=near, legal=False)
         better = await self._verdict(desk, plan, current, moves)
         if better is None or better in plan.thoughts:
             return False
@@ -252,7 +255,7 @@ class Refine:
                 return None, verdict
             if verdict.accept or not moves:
                 return (verdict, Candidate(verdict.thought, current.prefix)), ""
-            move = adopt(moves.find(verdict.thought), verdict.thought)
+            move = moves.find(verdict.thought)
             return ((verdict, move) if move else None), "the thought is none of those listed"
 
         answer = await desk.ask(
@@ -266,8 +269,8 @@ class Refine:
             read,
             schema=schema_of(
                 {
-                    "verdict": {"enum": ["accept", "refine"]},
-                    "thought": {"enum": moves.labels} if moves else sentence(),
+                    "verdict": one_of(["accept", "refine"]),
+                    "thought": one_of(moves.labels) if moves else sentence(),
                 }
             ),
         )

@@ -1,4 +1,4 @@
-"""The stages that planners share: think, imagine goals, act. A stage is a function and a prompt.
+"""The stages that planners share: think and act. A stage is a function and a prompt.
 
 Prompts are short, ask for one thing and show the form of the answer, so that a small model held to
 a schema and a large one that is not can both follow. Every stage has an answer when the model gives
@@ -8,33 +8,17 @@ none that can be read. Scores nothing: that is the critics' part.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forethought.agent.parsing import match_action, read_action, read_fields, read_goals
+from forethought.agent.parsing import match_action, read_action, read_fields
 from forethought.agent.planners.desk import Answer, Desk
-from forethought.agent.planners.moves import Moves
-from forethought.agent.planners.wording import (
-    Match,
-    Same,
-    distinct,
-    match_by_words,
-    to_vocabulary,
-)
+from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.protocols import Turn
-from forethought.agent.types import Candidate, Goal, Observation, PrefixMode
+from forethought.agent.types import Candidate, Observation, PrefixMode
 
 PROPOSE_PROMPT = """\
 {situation}
 
-{moves}What do you mean to do next, and why? One sentence.
-Answer with JSON: {{"thought": "..."}}"""
-
-GOALS_PROMPT = """\
-{situation}
-
-Your plan: {thought}
-
-By the end, what may have come of this plan? Name {hoped} different good outcomes and {feared} \
-different bad ones, each a short sentence.
-{vocabulary}Answer with JSON: {{"hoped": ["..."], "feared": ["..."]}}"""
+{moves}Decide what to do now. Say in one sentence what you mean to do and why; begin with "I".
+Reply with a JSON object with the field "thought"."""
 
 ACT_PROMPT = """\
 {situation}
@@ -43,14 +27,20 @@ Your plan: {thought}
 
 {moves}Carry out the plan now. {form}"""
 
-SENTENCE = 240
+ACT_TOKENS = 1024
+"""Longest action a model may word, tokens."""
+SENTENCE = 200
 """Longest sentence a schema lets a model write, characters."""
-_VOCABULARY_SHOWN = 16
 
 
-def sentence() -> dict[str, Any]:
-    """Schema of one sentence."""
-    return {"type": "string", "maxLength": SENTENCE}
+def sentence(longest: int = SENTENCE) -> dict[str, Any]:
+    """Schema of one sentence of at most so many characters."""
+    return {"type": "string", "maxLength": longest}
+
+
+def one_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Schema of one of these texts."""
+    return {"type": "string", "enum": list(texts)}
 
 
 def schema_of(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,91 +98,39 @@ def _read_thought(text: str) -> tuple[str | None, str]:
 
 
 async def propose(desk: Desk, moves: Moves, prompt: str, prefix: str = "") -> Answer[Candidate]:
-    """One thought; where the world binds thoughts to actions, one of those."""
+    """One thought; where the world binds thoughts to actions, one of those.
+
+    Args:
+        desk: Asks.
+        moves: Thoughts bound to actions; false where there are none.
+        prompt: Template with `{situation}` and `{moves}`.
+        prefix: Behaviour of a thought that the world did not offer.
+    """
+    seen = desk.turn.observation
+    ideas = {c.thought: c for c in reversed(seen.candidates) if c.action is None}
 
     def read(text: str) -> tuple[Candidate | None, str]:
         thought, problem = _read_thought(text)
         if thought is None:
             return None, problem
         if not moves:
-            return Candidate(thought, prefix), ""
+            return ideas.get(thought, Candidate(thought, prefix)), ""
         move = moves.find(thought)
-        return adopt(move, thought), "" if move else "the thought is none of those listed"
+        return move, "" if move else "the thought is none of those listed"
 
-    choice = {"enum": moves.labels} if moves else sentence()
+    choice = one_of(moves.labels) if moves else sentence()
+    shown = listed(moves) or shortlist_text(seen) or listed(Moves(seen))
     return await desk.ask(
         "propose",
-        prompt.format(situation=situation(desk.turn), moves=listed(moves)),
+        prompt.format(situation=situation(desk.turn), moves=shown),
         read,
         schema=schema_of({"thought": choice}),
     )
 
 
-def adopt(move: Candidate | None, thought: str) -> Candidate | None:
-    """A move with the thought that chose it, where it has none of its own."""
-    if move is None or move.thought:
-        return move
-    return Candidate(thought, move.prefix, move.action)
-
-
-async def imagine(
-    desk: Desk,
-    thought: str,
-    prompt: str,
-    *,
-    hoped: int = 2,
-    feared: int = 2,
-    match: Match | None = None,
-    same: Same | None = None,
-) -> list[Goal]:
-    """Hoped and feared futures of a thought, distinct and in the world's words where they can be.
-
-    Asked again once where fewer than wanted remain; what the repair adds joins what was there.
-    """
-    vocabulary = desk.turn.observation.goals
-    kept: list[Goal] = []
-
-    def read(text: str) -> tuple[list[Goal] | None, str]:
-        mapped = to_vocabulary(read_goals(text), vocabulary, match or match_by_words)
-        found = distinct([*kept, *mapped], same)
-        kept[:] = _first(found, "hoped", hoped) + _first(found, "feared", feared)
-        lacking = hoped + feared - len(kept)
-        return (kept if not lacking else None), f"{lacking} more different outcomes are needed"
-
-    await desk.ask(
-        "goals",
-        prompt.format(
-            situation=situation(desk.turn),
-            thought=thought,
-            hoped=hoped,
-            feared=feared,
-            vocabulary=_vocabulary_text(vocabulary),
-        ),
-        read,
-        schema=schema_of({"hoped": _sentences(hoped), "feared": _sentences(feared)}),
-        max_tokens=64 + 64 * (hoped + feared),
-    )
-    return kept
-
-
-def _first(goals: Sequence[Goal], kind: str, count: int) -> list[Goal]:
-    return [goal for goal in goals if goal.kind == kind][:count]
-
-
-def _sentences(count: int) -> dict[str, Any]:
-    return {"type": "array", "items": sentence(), "minItems": count, "maxItems": count}
-
-
-def _vocabulary_text(goals: Sequence[Goal]) -> str:
-    """The world's outcome vocabulary as a paragraph of a prompt."""
-    if not goals:
-        return ""
-    step = -(-len(goals) // _VOCABULARY_SHOWN)
-    lines = "\n".join(f"- {goal.text}" for goal in goals[::step])
-    return f"Use these outcomes where they fit:\n{lines}\n"
-
-
-async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, PrefixMode]:
+async def act(
+    desk: Desk, candidate: Candidate, prompt: str, max_tokens: int = ACT_TOKENS
+) -> tuple[str, PrefixMode]:
     """The action of a thought: its own, else worded by the model under the thought's prefix.
 
     Among listed moves the model picks by schema, unless a prefix fixes how the reply begins: then
@@ -224,8 +162,9 @@ async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, Prefi
             form=_form(pick, candidate.prefix),
         ),
         read,
-        schema=schema_of({"action": {"enum": moves.labels}}) if pick else None,
+        schema=schema_of({"action": one_of(moves.labels)}) if pick else None,
         prefix=candidate.prefix,
+        max_tokens=max_tokens,
     )
     if answer.value is not None:
         return answer.value, answer.prefix_mode
@@ -234,12 +173,12 @@ async def act(desk: Desk, candidate: Candidate, prompt: str) -> tuple[str, Prefi
 
 def _form(pick: bool, prefix: str) -> str:
     if pick:
-        return 'Answer with JSON: {"action": "..."}'
+        return 'Reply with a JSON object with the field "action".'
     begin = f' Begin with "{prefix}".' if prefix else ""
     return f"Write only what you say or do.{begin}"
 
 
-def shortlist_text(observation: Observation, shown: int) -> str:
+def shortlist_text(observation: Observation, shown: int = SHOWN) -> str:
     """Candidates without an action, as ideas in a prompt; empty where there are none."""
     ideas = [c.thought for c in observation.candidates if c.action is None][:shown]
     lines = "\n".join(f"- {idea}" for idea in ideas)
