@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from itertools import cycle, product
 from typing import Any
 
 from forethought.agent.errors import ConfigError, UnknownName
@@ -19,7 +20,7 @@ from forethought.envs.bargaining.text import (
     state_text,
     thoughts,
 )
-from forethought.envs.registry import World
+from forethought.envs.registry import Bot, World
 
 SUCCESS_POINTS = 5
 """Points from which an episode counts as a success: half of what there is."""
@@ -193,6 +194,25 @@ def unguided(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choice(observation.candidates)
 
 
+def _collector(beta: float, floor: float, stray: float) -> Bot:
+    """The heuristic with its own temper, straying now and then to a random candidate."""
+
+    def act(observation: Observation, rng: random.Random) -> Candidate:
+        if rng.random() < stray:
+            return unguided(observation, rng)
+        return heuristic(observation, rng, beta=beta, floor=floor)
+
+    return act
+
+
+_TEMPERS = product((0.3, 0.5, 0.7, 1.0, 1.5), (2.0, 3.5, 5.0, 6.5, 8.0))
+COLLECTORS = tuple(
+    _collector(beta, floor, stray)
+    for (beta, floor), stray in zip(_TEMPERS, cycle((0.0, 0.1, 0.3, 0.6)), strict=False)
+)
+"""Soft and stubborn, careful and careless: 25 of them, a number that shares no factor with the
+opponents' or the seats' turns."""
+
 WORLD = World(
     id="bargaining-v0",
     summary="Two players divide items they value differently (Deal-or-No-Deal rules)",
@@ -200,6 +220,7 @@ WORLD = World(
     success=f"at least {SUCCESS_POINTS} of {TOTAL} points",
     unguided="a random legal offer or agreement",
     bots={"heuristic": heuristic, "unguided": unguided},
+    collectors=COLLECTORS,
     opponents=TRAINING,
     unseen=UNSEEN,
     seats=2,
