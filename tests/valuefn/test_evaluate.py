@@ -3,6 +3,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from invented import WON, invented_traces
+
 from forethought.agent.errors import ConfigError, DataError, UnknownName
 from forethought.valuefn.config import head_config
 from forethought.valuefn.critic import LearnedValue
@@ -10,7 +12,6 @@ from forethought.valuefn.evaluate import Evaluation, ask, compare, evaluate, mea
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.queries import SHARES, Cases, make_cases, query_at
 from forethought.valuefn.scoring import Answers
-from invented import WON, invented_traces
 
 SMALL = {"members": 2, "hidden": 16, "steps": 100}
 

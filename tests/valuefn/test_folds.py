@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from invented import WON, invented_traces
+
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import Trace
 from forethought.envs.casino import SUCCESS_GOAL, casino_traces, transcript_at
@@ -19,7 +21,6 @@ from forethought.valuefn.folds import (
 )
 from forethought.valuefn.page import page, write_page
 from forethought.valuefn.pictures import picture, write_picture
-from invented import WON, invented_traces
 
 SMALL = head_config("monte-carlo", members=2, hidden=16, steps=75)
 

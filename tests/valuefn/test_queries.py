@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from invented import RICH, WON, invented_traces
+
 from forethought.agent.errors import ConfigError, DataError, UnknownName
 from forethought.agent.types import Candidate, Trace
 from forethought.envs.casino import SUCCESS_GOAL, casino_traces, state_at, transcript_at
@@ -14,7 +16,6 @@ from forethought.valuefn.queries import (
     step_at,
     text_so_far,
 )
-from invented import RICH, WON, invented_traces
 
 
 @pytest.fixture(scope="module")

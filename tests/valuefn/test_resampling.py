@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from forethought.valuefn.measures import auc, brier_score, calibration_error
 from forethought.valuefn.resampling import (
     Measured,
