@@ -231,10 +231,19 @@ def thoughts(view: View) -> tuple[Candidate, ...]:
         found.append(
             Candidate(f"I agree now, which gives me {view.offered} points for sure.", action=AGREE)
         )
-    table = _table(view.pool, view.mine)
-    theirs = _leavings(view.pool, view.mine, likely).theirs
-    found += [
-        Candidate(thought % (left, wanted - left), "", action)
-        for thought, left, action in zip(table.thoughts, theirs, table.actions, strict=True)
-    ]
-    return tuple(found)
+    return (*found, *_asking(view.pool, view.mine, likely, wanted))
+
+
+@lru_cache(maxsize=1024)
+def _asking(
+    pool: Bundle, mine: Bundle, likely: tuple[float, float, float], wanted: float
+) -> tuple[Candidate, ...]:
+    """Every offer with the thought behind it, in the order of `bundles`."""
+    table = _table(pool, mine)
+    theirs = _leavings(pool, mine, likely).theirs
+    return tuple(
+        [
+            Candidate(thought % (left, wanted - left), "", action)
+            for thought, left, action in zip(table.thoughts, theirs, table.actions, strict=True)
+        ]
+    )
