@@ -2,8 +2,8 @@
 
 Usage: python tests/benchmarks/iql_against_monte_carlo.py RUN [--seeds 3] [--episodes 800]
 
-RUN is a directory of `forethought improve bargaining-v0`. For each seed both rows are trained on the
-episodes of its round 0, and `rank` plays the same validation episodes with either head.
+RUN is a directory of `forethought improve bargaining-v0`. For each seed both rows are trained on
+the episodes of its round 0, and `rank` plays the same validation episodes with either head.
 """
 
 import argparse
