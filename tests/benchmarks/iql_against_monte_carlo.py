@@ -49,9 +49,8 @@ def main() -> None:
                 flush=True,
             )
     difference = paired_difference(rewards["iql"], rewards["monte-carlo"], seed=0)
-    print(
-        f"iql - monte-carlo: {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-    )
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    print(f"iql - monte-carlo: {difference.value:+.4f} {interval}")
 
 
 if __name__ == "__main__":
