@@ -41,6 +41,9 @@ class World:
     """What the `unguided` arm does here, in words."""
     bots: Mapping[str, Bot] = field(default_factory=dict)
     """Hand-written policies by arm name: `heuristic` at least, where the world has one."""
+    collectors: tuple[Bot, ...] = ()
+    """Policies that take turns, episode by episode, when logs for a first head are wanted; varied
+    on purpose, since a head learns only from what was tried. The `unguided` bot where empty."""
     opponents: tuple[str, ...] = ("",)
     """Opponents met in training; a single empty name where there are none."""
     unseen: tuple[str, ...] = ()

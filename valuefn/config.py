@@ -1,5 +1,6 @@
 """Settings of a value head. A variant is one row here, not a branch in the trainer."""
 
+import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -44,26 +45,30 @@ class HeadConfig(BaseModel):
     """Encoder name, or several joined by `+`."""
     objective: Objective = "iql"
     """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
-    hidden: int = Field(128, ge=4, le=4096)
+    hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
-    members: int = Field(5, ge=1, le=64)
+    members: int = Field(default=3, ge=1, le=64)
     """Heads in the ensemble, each on its own bootstrap sample of episodes."""
-    gamma: float = Field(0.99, gt=0, le=1)
+    gamma: float = Field(default=0.99, gt=0, le=1)
     """Discount per decision."""
-    expectile: float = Field(0.6, gt=0, lt=1)
+    expectile: float = Field(default=0.7, gt=0, lt=1)
     """Weight of underestimates in the state value; 0.5 is the behaviour policy's own value."""
-    polyak: float = Field(0.02, gt=0, le=1)
+    polyak: float = Field(default=0.02, gt=0, le=1)
     """Share of the online critic mixed into the target critic at each update."""
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-3, ge=0)
-    batch: int = Field(256, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    batch: int = Field(default=512, ge=2)
     """Transitions a step; every one is scored against every goal of the step."""
-    steps: int = Field(1500, ge=1)
+    steps: int = Field(default=3000, ge=1)
     """Most updates; held-out episodes usually stop training earlier."""
     shares: GoalShares = GoalShares()
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+    def digest(self) -> str:
+        """Short hash of all settings: equal settings, equal digest."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
 
 
 ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from itertools import cycle, product
 from typing import Any, TypeVar
 
 from forethought.agent.errors import ConfigError, UnknownName
@@ -21,7 +22,7 @@ from forethought.envs.bargaining.text import (
     state_text,
     thoughts,
 )
-from forethought.envs.registry import World
+from forethought.envs.registry import Bot, World
 
 SUCCESS_POINTS = 5
 """Points from which an episode counts as a success: half of what there is."""
@@ -170,8 +171,8 @@ HEURISTIC_BETA = 0.7
 def aspiration(view: View, beta: float = HEURISTIC_BETA, floor: float = HEURISTIC_FLOOR) -> float:
     """Points the heuristic insists on: falls from 10 to `floor` over its own turns."""
     time = (view.turn - 1) / (view.max_turns - 1)
-    late: float = min(time, 1.0) ** (1 / beta)
-    return TOTAL - (TOTAL - floor) * late
+    given: float = min(time, 1.0) ** (1 / beta)
+    return TOTAL - (TOTAL - floor) * given
 
 
 def heuristic(
@@ -210,6 +211,25 @@ def unguided(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choice(observation.candidates)
 
 
+def _collector(beta: float, floor: float, stray: float) -> Bot:
+    """The heuristic with its own temper, straying now and then to a random candidate."""
+
+    def act(observation: Observation, rng: random.Random) -> Candidate:
+        if rng.random() < stray:
+            return unguided(observation, rng)
+        return heuristic(observation, rng, beta=beta, floor=floor)
+
+    return act
+
+
+_TEMPERS = product((0.3, 0.5, 0.7, 1.0, 1.5), (2.0, 3.5, 5.0, 6.5, 8.0))
+COLLECTORS = tuple(
+    _collector(beta, floor, stray)
+    for (beta, floor), stray in zip(_TEMPERS, cycle((0.0, 0.1, 0.3, 0.6)), strict=False)
+)
+"""Soft and stubborn, careful and careless: 25 of them, a number that shares no factor with the
+opponents' or the seats' turns."""
+
 WORLD = World(
     id="bargaining-v0",
     summary="Two players divide items they value differently (Deal-or-No-Deal rules)",
@@ -217,6 +237,7 @@ WORLD = World(
     success=f"at least {SUCCESS_POINTS} of {TOTAL} points",
     unguided="a random legal offer or agreement",
     bots={"heuristic": heuristic, "unguided": unguided},
+    collectors=COLLECTORS,
     opponents=TRAINING,
     unseen=UNSEEN,
     seats=2,
