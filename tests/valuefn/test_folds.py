@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import pytest
 from invented import WON, invented_traces
 
 from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
 from forethought.envs.casino import SUCCESS_GOAL, casino_traces, transcript_at
 from forethought.valuefn.baselines import TextBaseline
 from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.critic import LearnedValue
+from forethought.valuefn.evaluate import ask
+from forethought.valuefn.fit import fit_head
 from forethought.valuefn.folds import (
     DIALOGUE,
     QUERY,
@@ -19,8 +24,11 @@ from forethought.valuefn.folds import (
     group_folds,
     text_chances,
 )
+from forethought.valuefn.head import Head
 from forethought.valuefn.page import page, write_page
 from forethought.valuefn.pictures import picture, write_picture
+from forethought.valuefn.queries import Cases
+from forethought.valuefn.scoring import Answers
 
 SMALL = head_config("monte-carlo", members=2, hidden=16, steps=75)
 
@@ -51,22 +59,19 @@ def test_folds_that_cannot_be_had(folds: int) -> None:
 def test_no_model_sees_an_episode_of_a_group_it_is_asked_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import forethought.valuefn.folds as module
-
     seen: list[set[int]] = []
     asked: list[set[int]] = []
-    fit, question = module.fit_head, module.ask
 
-    def watched_fit(traces: list[Trace], config: HeadConfig, **rest: object) -> object:
+    def watched_fit(traces: list[Trace], config: HeadConfig, *, encoder: Encoder) -> Head:
         seen.append({trace.episode.instance for trace in traces})
-        return fit(traces, config, **rest)  # type: ignore[arg-type]
+        return fit_head(traces, config, encoder=encoder)
 
-    def watched_ask(critic: object, cases: object, shares: object) -> object:
-        asked.append({t.episode.instance for t in cases.traces})  # type: ignore[attr-defined]
-        return question(critic, cases, shares)  # type: ignore[arg-type]
+    def watched_ask(critic: LearnedValue, cases: Cases, shares: Sequence[float]) -> Answers:
+        asked.append({trace.episode.instance for trace in cases.traces})
+        return ask(critic, cases, shares)
 
-    monkeypatch.setattr(module, "fit_head", watched_fit)
-    monkeypatch.setattr(module, "ask", watched_ask)
+    monkeypatch.setattr("forethought.valuefn.folds.fit_head", watched_fit)
+    monkeypatch.setattr("forethought.valuefn.folds.ask", watched_ask)
     quick = head_config("monte-carlo", members=1, hidden=8, steps=5)
     cross_validate(invented_traces(120), quick, folds=3, shares=(1.0,))
     assert len(seen) == len(asked) == 3
