@@ -79,7 +79,8 @@ class BenchReport:
     by_opponent: Mapping[str, Mapping[str, OpponentRow]]
     """Opponent, then arm; empty where a world has no opponents."""
     unseen: tuple[str, ...]
-    """Opponents among them that training never meets."""
+    """Opponents among them that training never meets; unless they were asked for by name, their
+    episodes are in no mean and no pair."""
     warnings: tuple[str, ...]
     """What the figures cannot support, one line each."""
     success: str
@@ -95,6 +96,7 @@ class BenchReport:
 def summarise(
     world: World,
     played: Mapping[str, Sequence[Trace]],
+    unmet: Mapping[str, Sequence[Trace]] | None = None,
     *,
     seed: int,
     seconds: Mapping[str, float] | None = None,
@@ -104,6 +106,8 @@ def summarise(
     Args:
         world: Where.
         played: Whole traces by arm, in the same order for every arm, 2 or more each.
+        unmet: Likewise, against opponents that training never meets; they are in the table by
+            opponent alone.
         seed: Chooses the resamples of the intervals.
         seconds: Mean wall-clock seconds of an episode, by arm, where known.
 
@@ -111,13 +115,16 @@ def summarise(
         ConfigError: If there are fewer than 2 episodes, or the arms met different situations.
     """
     _check_pairs(played)
+    unmet = unmet or {}
+    _check_situations(unmet)
     rewards = {name: [_reward(trace) for trace in traces] for name, traces in played.items()}
     gaps = {
         (a, b): paired_difference(rewards[a], rewards[b], seed=seed)
         for a, b in permutations(played, 2)
     }
     arms = {n: _row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
-    by_opponent = _by_opponent(played, seed)
+    everyone = {name: [*traces, *unmet.get(name, ())] for name, traces in played.items()}
+    by_opponent = _by_opponent(everyone, seed)
     return BenchReport(
         env=world.id,
         seed=seed,
@@ -129,7 +136,7 @@ def summarise(
         effects={f"{a} vs {b}": gap.effect for (a, b), gap in gaps.items()},
         by_opponent=by_opponent,
         unseen=tuple(name for name in by_opponent if name in world.unseen),
-        warnings=tuple(_warnings(played, arms, gaps)),
+        warnings=(*_broken(everyone), *_warnings(played, arms, gaps)),
         success=world.success,
         unguided=world.unguided,
     )
@@ -138,15 +145,19 @@ def summarise(
 def _check_pairs(played: Mapping[str, Sequence[Trace]]) -> None:
     if not played:
         raise ConfigError("there is no arm to compare")
+    _check_situations(played)
+    if len(next(iter(played.values()))) < 2:
+        raise ConfigError("an interval needs at least 2 episodes")
+
+
+def _check_situations(played: Mapping[str, Sequence[Trace]]) -> None:
     situations = {
         name: [pair_key(trace.episode) for trace in traces] for name, traces in played.items()
     }
-    first, *others = situations
+    first, *others = situations or [""]
     for name in others:
         if situations[name] != situations[first]:
             raise ConfigError(f"arms {first!r} and {name!r} did not meet the same episodes")
-    if len(situations[first]) < 2:
-        raise ConfigError("an interval needs at least 2 episodes")
 
 
 def _reward(trace: Trace) -> float:
@@ -199,17 +210,21 @@ def _against(group: Sequence[Trace], seed: int) -> OpponentRow:
     return OpponentRow(sum(rewards) / len(group), ends, len(group), share)
 
 
-def _warnings(
-    played: Mapping[str, Sequence[Trace]],
-    arms: Mapping[str, ArmRow],
-    gaps: Mapping[tuple[str, str], Difference],
-) -> Iterator[str]:
+def _broken(played: Mapping[str, Sequence[Trace]]) -> Iterator[str]:
     for name, traces in played.items():
         broken = [trace for trace in traces if failed(trace)]
         if broken:
             outcome = broken[0].outcome
             reason = outcome.reason if outcome is not None else "no outcome"
             yield f"{name}: {len(broken)} of {len(traces)} episodes failed ({reason})"
+
+
+def _warnings(
+    played: Mapping[str, Sequence[Trace]],
+    arms: Mapping[str, ArmRow],
+    gaps: Mapping[tuple[str, str], Difference],
+) -> Iterator[str]:
+    for name in played:
         share = arms[name].supported
         if share is not None and share < SUPPORT:
             yield (
