@@ -8,7 +8,6 @@ heads, model back ends or terminals: critics and models are given to it by name.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -72,10 +71,7 @@ async def run_bench(
     """
     if episodes < 2:
         raise ConfigError(f"a comparison needs 2 episodes or more, not {episodes}")
-    parts = [_Part(episodes, tuple(world.opponents if opponents is None else opponents))]
-    if opponents is None and world.unseen:
-        each = max(1, episodes // len(world.opponents))
-        parts.append(_Part(each * len(world.unseen), world.unseen))
+    parts = _parts(world, episodes, opponents)
     # every arm is built before the first one plays: a wrong name costs no episodes
     ready: dict[str, tuple[Planner, Model | None]] = {}
     for name, arm in _parse(arms).items():
@@ -89,15 +85,15 @@ async def run_bench(
                 plan(
                     world,
                     split="test",
-                    episodes=part.episodes,
+                    episodes=count,
                     seed=seed,
-                    opponents=part.opponents,
+                    opponents=opponents,
                     arm=name,
                     model=model.name if model else "",
                 )
-                for part in parts
+                for count, opponents in parts
             ]
-            planned = [episode for each in plans for episode in each]
+            planned = [episode for part in plans for episode in part]
             whole = sum(e.id in record.done for e in planned) if record else 0
             clock = _Clock(name, whole, len(planned), progress)
             traces = iter(
@@ -112,19 +108,24 @@ async def run_bench(
                     on_done=clock,
                 )
             )
-            for table, each in zip(played, plans, strict=True):
-                table[name] = list(islice(traces, len(each)))
+            for table, part in zip(played, plans, strict=True):
+                table[name] = list(islice(traces, len(part)))
             if clock.seconds:
                 seconds[name] = fmean(clock.seconds)
     return summarise(world, *played, seed=seed, seconds=seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Episodes that every arm plays, by who is met in them."""
-
-    episodes: int
-    opponents: tuple[str, ...]
+def _parts(
+    world: World, episodes: int, opponents: Sequence[str] | None
+) -> list[tuple[int, tuple[str, ...]]]:
+    """How many episodes are played against whom; the second part, where there is one, is apart."""
+    if opponents is not None:
+        return [(episodes, tuple(opponents))]
+    parts = [(episodes, world.opponents)]
+    if world.unseen:
+        each = max(1, episodes // len(world.opponents))
+        parts.append((each * len(world.unseen), world.unseen))
+    return parts
 
 
 class _Clock:

@@ -26,7 +26,8 @@ class ArmRow:
 
     mean: float
     """Reward, in the world's units."""
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
+    """`None` for a single episode."""
     n: int
     """Episodes; one that broke off with an error counts with the reward it had."""
     success: float
@@ -122,9 +123,9 @@ def summarise(
         (a, b): paired_difference(rewards[a], rewards[b], seed=seed)
         for a, b in permutations(played, 2)
     }
-    arms = {n: _row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
+    arms = {n: arm_row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
     everyone = {name: [*traces, *unmet.get(name, ())] for name, traces in played.items()}
-    by_opponent = _by_opponent(everyone, seed)
+    opponents = by_opponent(everyone, seed)
     return BenchReport(
         env=world.id,
         seed=seed,
@@ -134,8 +135,8 @@ def summarise(
             f"{a} vs {b}": PairRow(gap.value, (gap.low, gap.high)) for (a, b), gap in gaps.items()
         },
         effects={f"{a} vs {b}": gap.effect for (a, b), gap in gaps.items()},
-        by_opponent=by_opponent,
-        unseen=tuple(name for name in by_opponent if name in world.unseen),
+        by_opponent=opponents,
+        unseen=tuple(name for name in opponents if name in world.unseen),
         warnings=(*_broken(everyone), *_warnings(played, arms, gaps)),
         success=world.success,
         unguided=world.unguided,
@@ -168,14 +169,21 @@ def _succeeded(trace: Trace) -> bool:
     return trace.outcome is not None and trace.outcome.success
 
 
-def _row(traces: Sequence[Trace], seed: int, seconds: float | None) -> ArmRow:
-    interval = mean_interval([_reward(trace) for trace in traces], seed=seed)
+def arm_row(traces: Sequence[Trace], seed: int, seconds: float | None = None) -> ArmRow:
+    """What one arm did in these episodes.
+
+    Args:
+        traces: At least one.
+        seed: Chooses the resamples of the interval.
+        seconds: Mean wall-clock seconds of an episode, where known.
+    """
+    mean, ends = _mean(traces, seed)
     steps = [step for trace in traces for step in trace.steps]
     flags = [s for step in steps if (s := step.decision.supported) is not None]
     usage = [trace.usage for trace in traces]
     return ArmRow(
-        mean=interval.value,
-        ci95=(interval.low, interval.high),
+        mean=mean,
+        ci95=ends,
         n=len(traces),
         success=sum(map(_succeeded, traces)) / len(traces),
         supported=sum(flags) / len(flags) if flags else None,
@@ -186,9 +194,15 @@ def _row(traces: Sequence[Trace], seed: int, seconds: float | None) -> ArmRow:
     )
 
 
-def _by_opponent(
+def by_opponent(
     played: Mapping[str, Sequence[Trace]], seed: int
 ) -> dict[str, dict[str, OpponentRow]]:
+    """Opponent, then arm; empty where there are no opponents.
+
+    Args:
+        played: Traces by arm.
+        seed: Chooses the resamples of the intervals.
+    """
     table: dict[str, dict[str, OpponentRow]] = {}
     for name, traces in played.items():
         groups: dict[str, list[Trace]] = {}
@@ -201,13 +215,17 @@ def _by_opponent(
 
 
 def _against(group: Sequence[Trace], seed: int) -> OpponentRow:
-    rewards = [_reward(trace) for trace in group]
-    ends = None
-    if len(group) > 1:
-        interval = mean_interval(rewards, seed=seed)
-        ends = (interval.low, interval.high)
     share = sum(map(_succeeded, group)) / len(group)
-    return OpponentRow(sum(rewards) / len(group), ends, len(group), share)
+    return OpponentRow(*_mean(group, seed), len(group), share)
+
+
+def _mean(traces: Sequence[Trace], seed: int) -> tuple[float, tuple[float, float] | None]:
+    """Mean reward with its interval; none for a single episode."""
+    rewards = [_reward(trace) for trace in traces]
+    if len(rewards) == 1:
+        return rewards[0], None
+    interval = mean_interval(rewards, seed=seed)
+    return interval.value, (interval.low, interval.high)
 
 
 def _broken(played: Mapping[str, Sequence[Trace]]) -> Iterator[str]:
