@@ -98,7 +98,16 @@ class ModelUnavailable(ModelError):
 
 
 class ModelRefused(ModelError):
-    """The server answered and will not serve this request."""
+    """The server answered and will not serve this request.
+
+    Args:
+        message: What happened, in words.
+        status: HTTP status of the answer; `None` when it was not the status that refused.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class EnvironmentFailed(RunError):

@@ -69,12 +69,13 @@ class CachedEncoder:
 
     def _refresh(self) -> None:
         """Read the digests that were appended since the last look."""
-        path = self._folder / "keys"
-        if not path.exists():
+        keys, vectors = self._folder / "keys", self._folder / "vectors"
+        if not keys.exists() or not vectors.exists():
             return
-        with path.open("rb") as file:
+        whole = vectors.stat().st_size // (self.dim * 4)  # a digest without its row does not count
+        with keys.open("rb") as file:
             file.seek(self._read * _KEY)
-            data = file.read()
+            data = file.read(max(0, whole - self._read) * _KEY)
         for start in range(0, len(data) - len(data) % _KEY, _KEY):
             self._index.setdefault(data[start : start + _KEY], self._read)
             self._read += 1

@@ -45,21 +45,21 @@ class HeadConfig(BaseModel):
     """Encoder name, or several joined by `+`."""
     objective: Objective = "iql"
     """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
-    hidden: int = Field(default=128, ge=4, le=4096)
+    hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
-    members: int = Field(default=5, ge=1, le=64)
+    members: int = Field(default=3, ge=1, le=64)
     """Heads in the ensemble, each on its own bootstrap sample of episodes."""
     gamma: float = Field(default=0.99, gt=0, le=1)
     """Discount per decision."""
-    expectile: float = Field(default=0.6, gt=0, lt=1)
+    expectile: float = Field(default=0.7, gt=0, lt=1)
     """Weight of underestimates in the state value; 0.5 is the behaviour policy's own value."""
     polyak: float = Field(default=0.02, gt=0, le=1)
     """Share of the online critic mixed into the target critic at each update."""
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
-    batch: int = Field(default=256, ge=2)
+    batch: int = Field(default=512, ge=2)
     """Transitions a step; every one is scored against every goal of the step."""
-    steps: int = Field(default=1500, ge=1)
+    steps: int = Field(default=3000, ge=1)
     """Most updates; held-out episodes usually stop training earlier."""
     shares: GoalShares = GoalShares()
     permute: bool = False

@@ -14,6 +14,7 @@ from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.support import nearest, projection, strange_rows
+from forethought.valuefn.threads import one_thread
 
 Floats = NDArray[np.float32]
 
@@ -60,10 +61,11 @@ class LearnedValue:
         """Estimate every goal after every candidate; shape `(len(candidates), len(goals))`."""
         if not candidates or not goals:
             return [[] for _ in candidates]
-        judged, strange = self._judge(state, candidates)
-        encoded, known_goals = self._goals(tuple(goal.text for goal in goals))
-        scores = self._critic.scores(judged, encoded)
-        near = self.head.support.near(judged @ self._projection) & ~strange
+        with one_thread():
+            judged, strange = self._judge(state, candidates)
+            encoded, known_goals = self._goals(tuple(goal.text for goal in goals))
+            scores = self._critic.scores(judged, encoded)
+            near = self.head.support.near(judged @ self._projection) & ~strange
         supported = near[:, None] & known_goals[None, :]
         columns = (*self.head.calibration.interval(scores), supported)
         rows = zip(*(column.tolist() for column in columns), strict=True)
@@ -90,16 +92,19 @@ class LearnedValue:
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Features of shape `(B, D)`, and whether each row is foreign to the training data."""
         blocks, limits = self.head.blocks, self.head.support.foreign
-        texts = [state, *(c.thought for c in candidates), *(c.prefix for c in candidates)]
-        encoded = self.encoder.encode(texts)
-        count = len(candidates)
-        parts = {
-            "state": np.repeat(encoded[:1], count, axis=0),
-            "thought": encoded[1 : count + 1],
-            "prefix": encoded[count + 1 :],
+        prefixes = sorted({candidate.prefix for candidate in candidates})
+        thoughts = [candidate.thought for candidate in candidates]
+        encoded = self.encoder.encode([state, *prefixes, *thoughts])
+        cut = 1 + len(prefixes)
+        parts = {"state": encoded[:1], "thought": encoded[cut:], "prefix": encoded[1:cut]}
+        # rows of each part: one state for all, and one row for each prefix that occurs
+        rows = {
+            "state": np.zeros(len(candidates), dtype=np.int64),
+            "thought": np.arange(len(candidates)),
+            "prefix": np.asarray([prefixes.index(c.prefix) for c in candidates]),
         }
-        features = [blocks[name].apply(part) for name, part in parts.items()]
-        shares = [blocks[name].foreign(part) for name, part in parts.items()]
+        features = [blocks[name].apply(part)[rows[name]] for name, part in parts.items()]
+        shares = [blocks[name].foreign(part)[rows[name]] for name, part in parts.items()]
         strange = strange_rows(shares, [limits[name] for name in parts])
         return np.concatenate(features, axis=1), strange
 

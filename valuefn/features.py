@@ -42,9 +42,8 @@ class Block:
     def foreign(self, encoded: Floats) -> Floats:
         """Share of each row's squared length on columns no training text touched, shape `(B,)`."""
         squares = np.square(encoded)
-        total = squares.sum(axis=1)
-        strange = squares[:, ~self.seen].sum(axis=1)
-        share: Floats = (strange / np.maximum(total, 1e-12)).astype(np.float32)
+        strange = squares @ (~self.seen).astype(np.float32)
+        share: Floats = strange / np.maximum(squares.sum(axis=1), np.float32(1e-12))
         return share
 
 

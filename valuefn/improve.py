@@ -39,7 +39,7 @@ VALIDATION_EPISODES = 800
 STRAY = 0.1
 """Share of decisions of a playing round that are a random candidate's."""
 DEFAULT_EPISODES = 12_000
-DEFAULT_ROUNDS = 2
+DEFAULT_ROUNDS = 1
 """Settings of the heads that `bench` trains by default."""
 
 Progress = Callable[[str, int, int], None]
@@ -144,13 +144,25 @@ def improve(
     return Improved(out / "head", tuple(done))
 
 
-def default_heads(world: World, *, seed: int = 0, progress: Progress | None = None) -> Path:
+def default_heads(
+    world: World,
+    *,
+    seed: int = 0,
+    config: HeadConfig | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """The head that `bench` uses when none is named, with its control; trained once and cached.
+
+    Args:
+        world: Where.
+        seed: Chooses episodes and training.
+        config: Settings of the heads; the defaults by default.
+        progress: Told how far each stage is.
 
     Raises:
         ConfigError: If the cache cannot be written.
     """
-    config = HeadConfig()
+    config = config or HeadConfig()
     name = f"{world.id}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
     out = cache_home() / "heads" / name
     if (out / "head" / "permuted" / "config.json").exists():

@@ -39,16 +39,15 @@ def nearest(points: Floats, references: Floats, count: int = 1) -> tuple[Floats,
     Returns:
         Distances and indices of shape `(B, count)`, nearest first.
     """
-    squares = (
-        np.square(points).sum(axis=1)[:, None]
-        - 2 * points @ references.T
-        + np.square(references).sum(axis=1)[None]
-    )
+    lengths = np.einsum("rw,rw->r", references, references)
+    # |p - r|^2 without |p|^2, which changes no order
+    partial = points @ (-2 * references.T) + lengths
     if count == 1:
-        order = squares.argmin(axis=1)[:, None]
+        order = partial.argmin(axis=1)[:, None]
     else:
-        order = np.argsort(squares, axis=1, kind="stable")[:, :count]
-    found = np.sqrt(np.maximum(np.take_along_axis(squares, order, axis=1), 0))
+        order = np.argsort(partial, axis=1, kind="stable")[:, :count]
+    own = np.einsum("bw,bw->b", points, points)[:, None]
+    found = np.sqrt(np.maximum(np.take_along_axis(partial, order, axis=1) + own, 0))
     return found.astype(np.float32), order.astype(np.int64)
 
 

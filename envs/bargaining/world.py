@@ -155,7 +155,8 @@ HEURISTIC_BETA = 0.7
 def aspiration(view: View, beta: float = HEURISTIC_BETA, floor: float = HEURISTIC_FLOOR) -> float:
     """Points the heuristic insists on: falls from 10 to `floor` over its own turns."""
     time = (view.turn - 1) / (view.max_turns - 1)
-    return TOTAL - (TOTAL - floor) * min(time, 1.0) ** (1 / beta)
+    given: float = min(time, 1.0) ** (1 / beta)
+    return TOTAL - (TOTAL - floor) * given
 
 
 def heuristic(

