@@ -96,3 +96,31 @@ class CachedEncoder:
             names.write(b"".join(keys))
             names.flush()
         self._refresh()
+
+
+class RememberingEncoder:
+    """An encoder that keeps its vectors in memory, for work that meets the same texts again.
+
+    Args:
+        inner: The encoder.
+    """
+
+    def __init__(self, inner: Encoder) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.dim = inner.dim
+        self._known: dict[str, Floats] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """The inner encoder's: remembering changes nothing."""
+        return self.inner.fingerprint
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors of shape `(len(texts), dim)`; only texts never seen before are encoded."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if fresh:
+            self._known.update(zip(fresh, self.inner.encode(fresh), strict=True))
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return np.stack([self._known[text] for text in texts])

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,20 @@ from forethought.valuefn.support import nearest, projection, strange_rows
 from forethought.valuefn.threads import one_thread
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """Estimates as arrays: `B` rows of a state and a candidate against `G` goals."""
+
+    chance: Floats
+    """Calibrated chances, shape `(B, G)`."""
+    low: Floats
+    """Lower ends of the 90 % intervals, shape `(B, G)`."""
+    high: Floats
+    """Upper ends, shape `(B, G)`."""
+    supported: NDArray[np.bool_]
+    """Whether the head has data there, shape `(B, G)`."""
 
 
 class LearnedValue:
@@ -52,7 +67,7 @@ class LearnedValue:
 
     def raw(self, state: str, candidates: Sequence[Candidate], goals: Sequence[str]) -> Floats:
         """Uncalibrated scores of each member, shape `(M, len(candidates), len(goals))`."""
-        judged, _ = self._judge(state, candidates)
+        judged, _ = self._judge([state] * len(candidates), candidates)
         return self._critic.scores(judged, self._goals(tuple(goals))[0])
 
     def estimate(
@@ -61,21 +76,34 @@ class LearnedValue:
         """Estimate every goal after every candidate; shape `(len(candidates), len(goals))`."""
         if not candidates or not goals:
             return [[] for _ in candidates]
+        found = self.chances([state] * len(candidates), candidates, [goal.text for goal in goals])
+        columns = (found.chance, found.low, found.high, found.supported)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [[Estimate(*cell) for cell in zip(*row, strict=True)] for row in rows]
+
+    def chances(
+        self, states: Sequence[str], candidates: Sequence[Candidate], goals: Sequence[str]
+    ) -> Chances:
+        """Estimate many rows at once.
+
+        Args:
+            states: The state of each candidate, `B` of them.
+            candidates: `B` of them, at least one.
+            goals: `G` sentences, at least one.
+        """
         with one_thread():
-            judged, strange = self._judge(state, candidates)
-            encoded, known_goals = self._goals(tuple(goal.text for goal in goals))
+            judged, strange = self._judge(states, candidates)
+            encoded, known_goals = self._goals(tuple(goals))
             scores = self._critic.scores(judged, encoded)
             near = self.head.support.near(judged @ self._projection) & ~strange
         supported = near[:, None] & known_goals[None, :]
-        columns = (*self.head.calibration.interval(scores), supported)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [[Estimate(*cell) for cell in zip(*row, strict=True)] for row in rows]
+        return Chances(*self.head.calibration.interval(scores), supported)
 
     def explain(
         self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
     ) -> list[Evidence]:
         """The logged thoughts nearest to this one and how their episodes ended."""
-        judged, _ = self._judge(state, [candidate])
+        judged, _ = self._judge([state], [candidate])
         distances, indices = _nearest(
             judged @ self._projection, self.head.support.references, nearest
         )
@@ -88,21 +116,24 @@ class LearnedValue:
         ]
 
     def _judge(
-        self, state: str, candidates: Sequence[Candidate]
+        self, states: Sequence[str], candidates: Sequence[Candidate]
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Features of shape `(B, D)`, and whether each row is foreign to the training data."""
         blocks, limits = self.head.blocks, self.head.support.foreign
-        prefixes = sorted({candidate.prefix for candidate in candidates})
-        thoughts = [candidate.thought for candidate in candidates]
-        encoded = self.encoder.encode([state, *prefixes, *thoughts])
-        cut = 1 + len(prefixes)
-        parts = {"state": encoded[:1], "thought": encoded[cut:], "prefix": encoded[1:cut]}
-        # rows of each part: one state for all, and one row for each prefix that occurs
-        rows = {
-            "state": np.zeros(len(candidates), dtype=np.int64),
-            "thought": np.arange(len(candidates)),
-            "prefix": np.asarray([prefixes.index(c.prefix) for c in candidates]),
+        columns = {
+            "state": states,
+            "thought": [candidate.thought for candidate in candidates],
+            "prefix": [candidate.prefix for candidate in candidates],
         }
+        # each text once: one state and a few prefixes serve all candidates of a decision
+        texts = {name: list(dict.fromkeys(column)) for name, column in columns.items()}
+        encoded = self.encoder.encode([text for part in texts.values() for text in part])
+        cuts = np.cumsum([len(part) for part in texts.values()])[:-1]
+        parts = dict(zip(texts, np.split(encoded, cuts), strict=True))
+        rows = {}
+        for name, column in columns.items():
+            index = {text: number for number, text in enumerate(texts[name])}
+            rows[name] = np.asarray([index[text] for text in column])
         features = [blocks[name].apply(part)[rows[name]] for name, part in parts.items()]
         shares = [blocks[name].foreign(part)[rows[name]] for name, part in parts.items()]
         strange = strange_rows(shares, [limits[name] for name in parts])

@@ -80,7 +80,7 @@ class Dataset:
         return found
 
 
-def _group_names(traces: Sequence[Trace]) -> list[str]:
+def group_names(traces: Sequence[Trace]) -> list[str]:
     """What must stay together: a named group, else the instance, else the episode."""
     instances = {t.episode.instance for t in traces}
     names = []
@@ -139,7 +139,7 @@ def build_dataset(traces: Iterable[Trace], *, least: int = MIN_EPISODES) -> Data
         prefixes.texts,
         goals.texts,
         [t.episode.id for t in usable],
-        np.asarray([groups.add(name) for name in _group_names(usable)], dtype=np.int64),
+        np.asarray([groups.add(name) for name in group_names(usable)], dtype=np.int64),
         table[0],
         table[1],
         table[2],

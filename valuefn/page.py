@@ -1,0 +1,127 @@
+"""An evaluation as one HTML page that needs nothing beside it. All text is escaped."""
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from forethought.valuefn.evaluate import Evaluation, share_name
+from forethought.valuefn.folds import Beaten
+from forethought.valuefn.pictures import Curve, picture, write_whole
+from forethought.valuefn.resampling import Measured
+from forethought.valuefn.scoring import Scores
+
+_STYLE = """\
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
+  padding: 0 1rem }
+table { border-collapse: collapse; margin: 0.5rem 0 1.5rem }
+th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right;
+  font-variant-numeric: tabular-nums; white-space: nowrap }
+th:first-child, td:first-child { text-align: left; white-space: normal }
+img { max-width: 100% }
+small { color: #666 }
+"""
+_COLUMNS = ("AUC", "Brier", "log loss", "calibration error", "coverage", "supported", "reached")
+
+
+def page(
+    evaluation: Evaluation,
+    *,
+    baselines: Sequence[Beaten] = (),
+    curves: Sequence[Curve] = (),
+    title: str = "Value head",
+) -> str:
+    """The page as text; arguments as in `pictures.picture`."""
+    image = base64.b64encode(picture(evaluation, baselines=baselines, curves=curves)).decode()
+    tables = [
+        _scores_table("By share of the episode seen", evaluation.by_share),
+        _baseline_table(baselines),
+        _scores_table("All outcome sentences together", evaluation.pooled),
+        _scores_table("By goal", evaluation.by_goal),
+        _scores_table("By opponent", evaluation.by_opponent),
+        _table(
+            "Ranking",
+            ("share seen", "pairs ordered as their rewards"),
+            [(share_name(rank.share), _show(rank.concordance)) for rank in evaluation.ranking],
+        ),
+    ]
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body>\n<h1>{html.escape(title)}</h1>\n"
+        f"<p>Main goal: <b>{html.escape(evaluation.goal)}</b> {evaluation.episodes} episodes in "
+        f"{evaluation.groups} groups. Intervals are 95 %, by drawing groups again.</p>\n"
+        f'<img alt="reliability, discrimination, learning curve" '
+        f'src="data:image/png;base64,{image}">\n'
+        f"{''.join(tables)}</body></html>\n"
+    )
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    evaluation: Evaluation,
+    *,
+    baselines: Sequence[Beaten] = (),
+    curves: Sequence[Curve] = (),
+    title: str = "Value head",
+) -> Path:
+    """Write the page; arguments as in `pictures.picture`.
+
+    Raises:
+        ConfigError: If the file cannot be written.
+    """
+    text = page(evaluation, baselines=baselines, curves=curves, title=title)
+    return write_whole(Path(path), text.encode())
+
+
+def _scores_table(caption: str, scores: Sequence[Scores]) -> str:
+    rows = [
+        (
+            score.name or "(no name)",
+            _show(score.auc),
+            _show(score.brier),
+            _show(score.log_loss),
+            _show(score.calibration_error),
+            f"{score.coverage:.2f}",
+            f"{score.supported:.2f}",
+            f"{score.reached:.2f}",
+        )
+        for score in scores
+    ]
+    return _table(caption, ("", *_COLUMNS), rows)
+
+
+def _baseline_table(baselines: Sequence[Beaten]) -> str:
+    rows = [
+        (
+            f"{beaten.baseline}, {beaten.share}",
+            _show(beaten.scores.auc),
+            _show(beaten.difference.auc),
+            _show(beaten.difference.brier),
+            _show(beaten.difference.log_loss),
+        )
+        for beaten in baselines
+    ]
+    heads = ("baseline", "its AUC", "head - it: AUC", "Brier", "log loss")
+    return _table("Baselines", heads, rows)
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n"
+        for row in rows
+    )
+    return (
+        f"<h2>{html.escape(caption)}</h2>\n<table><thead><tr>{head}</tr></thead>\n"
+        f"<tbody>{body}</tbody></table>\n"
+    )
+
+
+def _show(measured: Measured | None) -> str:
+    if measured is None:
+        return "-"
+    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
