@@ -18,6 +18,8 @@ with needs("calibration", "pip install 'forethought[value]'"):
     from sklearn.isotonic import IsotonicRegression
 
 Floats = NDArray[np.float32]
+_SLOPE = 0.02
+"""Share of the raw score mixed into an isotonic map."""
 _WIDENINGS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
@@ -32,11 +34,10 @@ def _fit(method: Method, raw: Floats, truth: Floats) -> Calibration:
         return Calibration("temperature", temperature=float(np.exp(found.x)))
     if method == "isotonic":
         fitted = IsotonicRegression(y_min=0.002, y_max=0.998, out_of_bounds="clip").fit(raw, truth)
-        return Calibration(
-            "isotonic",
-            tuple(map(float, fitted.X_thresholds_)),
-            tuple(map(float, fitted.y_thresholds_)),
-        )
+        scores, steps = fitted.X_thresholds_, fitted.y_thresholds_
+        # strictly rising, so that a flat step never hides an order that the scores have
+        rising = (1 - _SLOPE) * steps + _SLOPE * scores
+        return Calibration("isotonic", tuple(map(float, scores)), tuple(map(float, rising)))
     return Calibration("none")
 
 
