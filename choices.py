@@ -5,6 +5,7 @@ trained. Heads and models are imported when an arm needs one, so that an arm wit
 nothing beyond the core.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,17 +31,30 @@ def check_place(out: Path | None, *, resume: bool) -> None:
         return
     file = out / FILE_NAME
     try:
-        there = file.exists() and file.stat().st_size > 0
-        if resume and not there:
-            raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
-        if there and not resume:
-            raise ConfigError(f"{file} exists; add --resume to go on, or choose another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".{FILE_NAME}.probe"
-        probe.touch()
-        probe.unlink()
+        there = file.stat().st_size > 0
+    except OSError:  # not there, or not to be read: writing will say
+        there = False
+    if resume and not there:
+        raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
+    if there and not resume:
+        raise ConfigError(f"{file} exists; add --resume to go on, or choose another --out")
+    check_folder(out)
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder, and see that it can be written.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"cannot write {folder}: it is a file, not a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise ConfigError(f"cannot write {out}: {error.strerror}") from error
+        raise ConfigError(f"cannot write {folder}: {error.strerror}") from error
 
 
 @contextmanager

@@ -263,7 +263,7 @@ def eval_value(
     as_json: Json = False,
 ) -> None:
     """Measure a head on traces: ranking, calibration, by share of the episode seen."""
-    from forethought.learning import eval_value as run
+    from forethought.judging import eval_value as run
 
     run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
 

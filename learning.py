@@ -4,7 +4,6 @@ Reads traces and prints figures; how a head is trained and judged is the value p
 """
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from forethought.agent.errors import ConfigError
+from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.trace import read_traces
 from forethought.agent.types import Trace
+from forethought.choices import check_folder
 from forethought.console import Screen, count, with_interval
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
@@ -50,12 +50,7 @@ def check_head_place(out: Path) -> None:
         out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file()
     ):
         raise ConfigError(f"{out} exists and is not a head; choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write {out}: {error.strerror}") from error
-    if not os.access(out.parent, os.W_OK):
-        raise ConfigError(f"cannot write {out}: no permission for {out.parent}")
+    check_folder(out.parent)
 
 
 def settings(
@@ -73,6 +68,8 @@ def settings(
         if not equals or not key.strip():
             raise ConfigError(f"--set takes KEY=VALUE, as in --set members=3, not {change!r}")
         chosen[key.strip()] = _value(value)
+        if key.strip() not in HeadConfig.model_fields:
+            raise UnknownName("setting", key.strip(), HeadConfig.model_fields)
     given = {"encoder": encoder, "objective": objective}
     chosen |= {key: value for key, value in given.items() if value is not None}
     return head_config(row, **chosen)
