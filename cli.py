@@ -268,7 +268,7 @@ def eval_value(
     run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
 
 
-_USAGE: type[typer.BadParameter] = typer.BadParameter.__mro__[2]  # type: ignore[assignment]
+_USAGE: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 """What all errors of usage are, whichever copy of click typer has."""
 
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +20,9 @@ from forethought.console import Screen, count, with_interval
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, head_config
+
+if TYPE_CHECKING:
+    from forethought.valuefn.improve import Improved
 
 
 def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
@@ -184,14 +187,7 @@ def improve(
             resume=resume,
             progress=tell,
         )
-    table = Table(title=Text(f"{env}: rank on validation episodes"), title_justify="left")
-    for index, name in enumerate(("round", "trained on", "reward [95 %]", "")):
-        table.add_column(name, justify="right" if index else "left")
-    for each in improved.rounds:
-        best = "kept" if each.number == improved.best.number else ""
-        cells = (str(each.number), f"{each.episodes:,}")
-        table.add_row(*cells, with_interval(each.validation, each.ci95), best)
-    screen.say(table)
+    screen.say(rounds_table(env, improved))
     screen.say(f"head: {improved.head}")
     screen.result(
         {
@@ -211,3 +207,15 @@ def improve(
             ],
         }
     )
+
+
+def rounds_table(env: str, improved: "Improved") -> Table:
+    """What each round's head did on validation episodes."""
+    table = Table(title=Text(f"{env}: rank on validation episodes"), title_justify="left")
+    for index, name in enumerate(("round", "trained on", "reward [95 %]", "")):
+        table.add_column(name, justify="right" if index else "left")
+    for each in improved.rounds:
+        best = "kept" if each.number == improved.best.number else ""
+        cells = (str(each.number), count(each.episodes, "episode"))
+        table.add_row(*cells, with_interval(each.validation, each.ci95), best)
+    return table
