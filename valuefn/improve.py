@@ -39,7 +39,7 @@ VALIDATION_EPISODES = 800
 STRAY = 0.1
 """Share of decisions of a playing round that are a random candidate's."""
 DEFAULT_EPISODES = 12_000
-DEFAULT_ROUNDS = 1
+DEFAULT_ROUNDS = 2
 """Settings of the heads that `bench` trains by default."""
 
 Progress = Callable[[str, int, int], None]

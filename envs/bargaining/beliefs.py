@@ -8,14 +8,15 @@ whoever learns from the text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from operator import mul
 
 from forethought.envs.bargaining.rules import (
     TOTAL,
     Bundle,
+    bundles,
     compatible,
     rest,
     value_vectors,
@@ -74,31 +75,78 @@ class View:
         return self.turn >= self.max_turns
 
 
-def _log_likelihood(values: Bundle, view: View) -> float:
-    """Unnormalised log-likelihood of a value vector of the other's, given the offers."""
-    asks = view.their_asks
-    points = [worth(values, ask) for ask in asks]
-    score = SHARPNESS * sum(points) / TOTAL
-    score -= IRRATIONAL * sum(max(0, b - a) for a, b in pairwise(points))
-    answers = points if view.seat == 0 else points[1:]
-    for turned_down, answer in zip(view.my_asks, answers, strict=False):
-        refused = worth(values, rest(view.pool, turned_down))
-        score -= IRRATIONAL * max(0, refused - answer + 1)
-    return score
+@dataclass(frozen=True, slots=True)
+class _Possible:
+    """The value vectors the other may have, by own values."""
+
+    columns: tuple[tuple[int, ...], ...]
+    """For each kind of item its value under every vector, points per item."""
+    points: Mapping[Bundle, tuple[int, ...]]
+    """What each bundle is worth under every vector."""
+
+
+@lru_cache(maxsize=1024)
+def _possible(pool: Bundle, mine: Bundle) -> _Possible:
+    vectors = [v for v in value_vectors(pool) if compatible(mine, v)]
+    return _Possible(
+        tuple(zip(*vectors, strict=True)),
+        {b: tuple(worth(v, b) for v in vectors) for b in bundles(pool)},
+    )
 
 
 @lru_cache(maxsize=4096)
-def likely_values(view: View) -> tuple[float, float, float]:
-    """Expected value of each kind of item to the other, points per item."""
-    vectors = [v for v in value_vectors(view.pool) if compatible(view.mine, v)]
-    scores = [_log_likelihood(v, view) for v in vectors]
+def _log_likelihoods(
+    pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
+) -> tuple[float, ...]:
+    """Unnormalised log-likelihood of every possible value vector of the other's.
+
+    Built from those two offers ago; an offer of ours that has not been answered says nothing.
+    """
+    possible = _possible(pool, mine)
+    if not offers:
+        return (0.0,) * len(possible.columns[0])
+    if len(offers) % 2 != seat:
+        return _log_likelihoods(pool, mine, seat, offers[:-1])
+    asked = possible.points[offers[-1]]
+    scores = [
+        score + SHARPNESS * points / TOTAL
+        for score, points in zip(
+            _log_likelihoods(pool, mine, seat, offers[:-2]), asked, strict=True
+        )
+    ]
+    if len(offers) > 1:
+        turned_down = possible.points[rest(pool, offers[-2])]
+        scores = [
+            score - IRRATIONAL * (refused - points + 1) if refused >= points else score
+            for score, points, refused in zip(scores, asked, turned_down, strict=True)
+        ]
+    if len(offers) > 2:
+        scores = [
+            score - IRRATIONAL * (points - before) if points > before else score
+            for score, points, before in zip(
+                scores, asked, possible.points[offers[-3]], strict=True
+            )
+        ]
+    return tuple(scores)
+
+
+@lru_cache(maxsize=4096)
+def _likely(
+    pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
+) -> tuple[float, float, float]:
+    scores = _log_likelihoods(pool, mine, seat, offers)
     top = max(scores)
     weights = [math.exp(score - top) for score in scores]
     total = sum(weights)
     books, hats, balls = (
-        sum(w * v[kind] for w, v in zip(weights, vectors, strict=True)) / total for kind in range(3)
+        sum(map(mul, weights, column)) / total for column in _possible(pool, mine).columns
     )
     return books, hats, balls
+
+
+def likely_values(view: View) -> tuple[float, float, float]:
+    """Expected value of each kind of item to the other, points per item."""
+    return _likely(view.pool, view.mine, view.seat, view.offers)
 
 
 def value_to_them(likely: Sequence[float], bundle: Bundle) -> float:

@@ -1,10 +1,13 @@
 """Instances of bargaining by the published rule, split so that no test instance is met in training.
 
+Nor is one met in disguise: instances that differ only in which kind of item is called what, or in
+which player holds which values, are the same negotiation told differently, and stay in one split.
+
 The rule (OpenSpiel's instance generator, after Lewis et al. 2017): one to seven items of each of
 three kinds, five to seven in all; the pool is worth 10 to each player; every kind is worth
 something to somebody, and some kind to both. Drawing until the rule holds is the same as drawing
-evenly from all instances that satisfy it, so they are listed once, shuffled with a fixed seed and
-cut into disjoint parts.
+evenly from all instances that satisfy it, so they are listed once, grouped, shuffled with a fixed
+seed and cut into disjoint parts.
 """
 
 import random
@@ -25,7 +28,7 @@ from forethought.envs.bargaining.rules import (
 from forethought.envs.registry import SPLITS
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
-"""Share of all instances in each split."""
+"""Share of all instances in each split, a few more or fewer since groups stay whole."""
 
 
 def pools() -> list[Bundle]:
@@ -46,19 +49,41 @@ def all_instances() -> tuple[Instance, ...]:
     )
 
 
+def likeness(instance: Instance) -> tuple[tuple[int, int, int], ...]:
+    """What an instance is, whatever its items are called and whoever holds which values.
+
+    Returns:
+        For each kind of item its count and both values, in an order that does not depend on names.
+    """
+    one, other = instance.values
+    return min(
+        tuple(sorted(zip(instance.pool, mine, theirs, strict=True)))
+        for mine, theirs in ((one, other), (other, one))
+    )
+
+
 @cache
+def _parts() -> Mapping[str, tuple[Instance, ...]]:
+    """The instances of every split: whole groups of the same likeness, up to the split's share."""
+    groups: dict[tuple[tuple[int, int, int], ...], list[Instance]] = {}
+    for instance in all_instances():
+        groups.setdefault(likeness(instance), []).append(instance)
+    rng = random.Random("bargaining-v0 splits")
+    order = list(groups.values())
+    rng.shuffle(order)
+    wanted = {split: share * len(all_instances()) for split, share in SHARES.items()}
+    parts: dict[str, list[Instance]] = {split: [] for split in SHARES}
+    for group in order:
+        split = next((s for s in SHARES if len(parts[s]) < wanted[s]), "test")
+        parts[split] += group
+    for part in parts.values():
+        rng.shuffle(part)
+    return MappingProxyType({split: tuple(part) for split, part in parts.items()})
+
+
 def split_instances(split: str) -> tuple[Instance, ...]:
-    """The instances of one split; splits share none."""
-    everything = list(all_instances())
-    random.Random("bargaining-v0 splits").shuffle(everything)
-    first = int(SHARES["train"] * len(everything))
-    second = first + int(SHARES["validation"] * len(everything))
-    parts = {
-        "train": everything[:first],
-        "validation": everything[first:second],
-        "test": everything[second:],
-    }
-    return tuple(parts[split])
+    """The instances of one split; splits share none, nor any two alike."""
+    return _parts()[split]
 
 
 @cache

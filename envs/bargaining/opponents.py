@@ -9,6 +9,7 @@ generator.
 
 import random
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from forethought.envs.bargaining.rules import TOTAL, Bundle, Game, bundles, rest, worth
@@ -20,12 +21,17 @@ Opponent = Callable[[Game, random.Random], Bundle | None]
 """Given the game at its turn, the bundle to take, or `None` to agree."""
 
 
+@lru_cache(maxsize=1024)
+def _by_points(pool: Bundle, values: Bundle) -> tuple[tuple[int, tuple[Bundle, ...]], ...]:
+    """The bundles of every number of points there is, fewest points first."""
+    points = sorted({worth(values, b) for b in bundles(pool)})
+    return tuple((n, tuple(b for b in bundles(pool) if worth(values, b) == n)) for n in points)
+
+
 def _ask(game: Game, wanted: float, rng: random.Random) -> Bundle:
     """A bundle worth as little above the aspiration as possible."""
-    values = game.instance.values[game.player]
-    good = [b for b in bundles(game.instance.pool) if worth(values, b) >= wanted]
-    least = min(worth(values, b) for b in good)
-    return rng.choice([b for b in good if worth(values, b) == least])
+    groups = _by_points(game.instance.pool, game.instance.values[game.player])
+    return rng.choice(next(group for points, group in groups if points >= wanted))
 
 
 def _offered(game: Game, take: Bundle) -> int:

@@ -54,8 +54,13 @@ def bundles(pool: Bundle) -> tuple[Bundle, ...]:
 @cache
 def value_vectors(pool: Bundle) -> tuple[Bundle, ...]:
     """Every way to value the kinds of items so that the pool is worth `TOTAL`."""
-    each = range(TOTAL + 1)
-    return tuple(v for v in product(each, each, each) if worth(v, pool) == TOTAL)
+    books, hats, balls = pool
+    found = []
+    for book, hat in product(range(TOTAL + 1), repeat=2):
+        ball, over = divmod(TOTAL - book * books - hat * hats, balls)
+        if ball >= 0 and not over:
+            found.append((book, hat, ball))
+    return tuple(found)
 
 
 def compatible(mine: Bundle, theirs: Bundle) -> bool:

@@ -6,8 +6,9 @@ the `View`, so nothing here can give away the other player's values.
 """
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from forethought.agent.types import Candidate, Goal
 from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
@@ -40,44 +41,73 @@ def say_offer(take: Bundle) -> str:
     return f"I take {name_items(take)}, you get the rest."
 
 
+_EXAMPLE = say_offer((1, 0, 2))
+_COUNT = r"(\d{1,3}) (book|hat|ball)s?"
+_BETWEEN = r"(?:, and |, | and )"
+_ACTION = re.compile(
+    rf"i take {_COUNT}{_BETWEEN}{_COUNT}{_BETWEEN}{_COUNT}(?:[,.;]? (?:and )?you get the rest)?\.?"
+)
+_AGREEING = frozenset({AGREE.lower(), AGREE.lower().rstrip(".")})
+
+
+@lru_cache(maxsize=4096)
 def parse_action(text: str) -> Bundle | None:
     """Read an action back: a bundle to take, or `None` for agreeing.
 
+    The three kinds of items may come in any order; nothing may be left over or be said twice.
+
     Raises:
-        ValueError: If the text is neither, or names a kind of item twice.
+        ValueError: If the text is neither, in words for whoever wrote it.
     """
-    plain = text.strip().lower()
-    if plain == AGREE.lower():
+    plain = " ".join(text.lower().split())
+    if plain in _AGREEING:
         return None
-    found: dict[str, int] = {}
-    match = re.fullmatch(r"i take (.+?)(?:, you get the rest)?\.?", plain)
+    match = _ACTION.fullmatch(plain)
     if match is None:
-        raise ValueError("say what you take, or agree")
-    for count, item in re.findall(r"(\d+) (book|hat|ball)s?\b", match.group(1)):
-        if item in found:
-            raise ValueError(f"{item} is named twice")
-        found[item] = int(count)
-    if set(found) != set(ITEMS):
-        raise ValueError("name all three kinds of items")
+        raise ValueError(f"say '{AGREE}' or, as in '{_EXAMPLE}', how many of each kind you take")
+    said = match.groups()
+    found = {item: int(count) for count, item in zip(said[::2], said[1::2], strict=True)}
+    if len(found) != len(ITEMS):
+        raise ValueError("name each of the three kinds of items once")
     return (found["book"], found["hat"], found["ball"])
 
 
-def observe(view: View) -> str:
-    """What the player sees, in full sentences."""
-    lines = [
-        f"You and another player divide {name_items(view.pool)}.",
-        "To you "
-        + ", ".join(
-            f"a {item} is worth {value}" for item, value in zip(ITEMS, view.mine, strict=True)
-        )
-        + f"; everything together is worth {TOTAL} points. Their values are different and hidden.",
-        f"This is turn {view.turn} of {view.max_turns}; without an agreement nobody gets anything.",
+@cache
+def rules_text(max_turns: int, discount: float = 1.0) -> str:
+    """The rules that hold all through a negotiation, for the model."""
+    parts = [
+        "You negotiate with another player about who gets which of some books, hats and balls; get"
+        " items that are worth as many points to you as possible.",
+        "In turn one of you says which items to take, which leaves the rest to the other, or agrees"
+        " to what the other said last, which ends the negotiation.",
+        f"Everything together is worth {TOTAL} points to you and {TOTAL} to the other, but single"
+        " items may be worth more to one than to the other, and neither knows the other's values.",
+        f"Without an agreement after {max_turns} offers in all, nobody gets anything.",
     ]
+    if discount < 1:
+        parts.append(f"Every turn after the second multiplies all points by {discount:g}.")
+    return " ".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _heading(pool: Bundle, mine: Bundle) -> str:
+    values = ", ".join(
+        f"a {item} is worth {value}" for item, value in zip(ITEMS, mine, strict=True)
+    )
+    return f"You and another player divide {name_items(pool)}.\nTo you {values} points."
+
+
+def observe(view: View) -> str:
+    """What the player sees of this negotiation, in full sentences; the rules stand apart."""
+    lines = [_heading(view.pool, view.mine), f"This is turn {view.turn} of {view.max_turns}."]
     for number, take in enumerate(view.offers):
         who = "You" if number % 2 == view.seat else "They"
         lines.append(f"{who} said: {say_offer(take)}")
-    if view.their_asks:
-        lines.append(f"Agreeing now brings you {view.offered} points.")
+    if view.offers:
+        brings = view.offered * view.discount ** max(0, len(view.offers) - 1)
+        lines.append(f"Agreeing now brings you {brings:g} points.")
+    if view.last_chance:
+        lines.append("No offer can be answered any more: agree, or nobody gets anything.")
     return "\n".join(lines)
 
 
@@ -88,7 +118,8 @@ def state_text(view: View) -> str:
     """
     asks = view.their_asks
     likely = likely_values(view)
-    room = ", ".join(str(points) for points in _room(view, likely, (8, 6, 5, 4, 3)))
+    leavings = _leavings(view.pool, view.mine, likely)
+    room = ", ".join([str(_room(leavings, level)) for level in (8, 6, 5, 4, 3)])
     parts = [
         f"Turn {view.turn} of {view.max_turns}, my turns left {view.turns_left}.",
         f"Leaving them eight, six, five, four or three points lets me have {room}.",
@@ -106,11 +137,8 @@ def state_text(view: View) -> str:
         f"They gave up {wanted[0] - wanted[-1]:.1f} in all and"
         f" {(wanted[-2] - wanted[-1]) if len(wanted) > 1 else 0.0:.1f} just now.",
     ]
-    below = _room(view, likely, tuple(wanted[-1] - less for less in (0, 1, 2, 3)))
-    parts.append(
-        f"Meeting their ask, or one, two or three points less, leaves me"
-        f" {', '.join(str(points) for points in below)}."
-    )
+    below = ", ".join([str(_room(leavings, wanted[-1] - less)) for less in (0, 1, 2, 3)])
+    parts.append(f"Meeting their ask, or one, two or three points less, leaves me {below}.")
     if view.my_asks:
         mine = [worth(view.mine, ask) for ask in view.my_asks]
         best = max(value_to_them(likely, rest(view.pool, ask)) for ask in view.my_asks)
@@ -121,16 +149,76 @@ def state_text(view: View) -> str:
     return " ".join(parts)
 
 
-def _room(view: View, likely: Sequence[float], levels: Sequence[float]) -> list[int]:
-    """Most points for this player among bundles that leave the other about each level."""
-    pairs = [
-        (value_to_them(likely, rest(view.pool, take)), worth(view.mine, take))
-        for take in bundles(view.pool)
-    ]
-    return [
-        max((mine for theirs, mine in pairs if theirs >= level - _NEARLY), default=0)
-        for level in levels
-    ]
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What the texts say of each bundle to take, in the order of `bundles`."""
+
+    left: tuple[Bundle, ...]
+    """What the other would get."""
+    thoughts: tuple[str, ...]
+    """The thought, with two gaps: what is left to the other, and how far that is from their ask."""
+    actions: tuple[str, ...]
+    by_worth: tuple[tuple[int, tuple[int, ...]], ...]
+    """Own points with the places of the bundles worth that much, most points first."""
+
+
+@lru_cache(maxsize=1024)
+def _table(pool: Bundle, mine: Bundle) -> _Table:
+    takes = bundles(pool)
+    own = [worth(mine, take) for take in takes]
+    return _Table(
+        tuple(rest(pool, take) for take in takes),
+        tuple(
+            f"I ask for {points} points, which leaves them about %.1f, short of their ask by %.1f."
+            for points in own
+        ),
+        tuple(say_offer(take) for take in takes),
+        tuple(
+            (points, tuple(place for place, n in enumerate(own) if n == points))
+            for points in sorted(set(own), reverse=True)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Leavings:
+    """What the bundles this player may take leave the other, in expected points."""
+
+    theirs: list[float]
+    """For each bundle, in the order of `bundles`."""
+    most_theirs: list[float]
+    """The most that can be left at each number of own points worth choosing, rising."""
+    most_mine: list[int]
+    """Those own points, falling."""
+
+
+@lru_cache(maxsize=256)
+def _leavings(pool: Bundle, mine: Bundle, likely: tuple[float, float, float]) -> _Leavings:
+    table = _table(pool, mine)
+    book, hat, ball = likely
+    theirs = [book * books + hat * hats + ball * balls for books, hats, balls in table.left]
+    most_theirs: list[float] = []
+    most_mine: list[int] = []
+    highest = -1.0
+    for points, places in table.by_worth:
+        most = max([theirs[place] for place in places])
+        if most > highest:
+            highest = most
+            most_theirs.append(most)
+            most_mine.append(points)
+    return _Leavings(theirs, most_theirs, most_mine)
+
+
+def _room(leavings: _Leavings, level: float) -> int:
+    """Most points for this player that leave the other about a level; 0 where nothing does."""
+    place = bisect_left(leavings.most_theirs, level - _NEARLY)
+    return leavings.most_mine[place] if place < len(leavings.most_mine) else 0
+
+
+def legal_actions(view: View) -> tuple[str, ...]:
+    """Every action the rules allow now, in the order of `thoughts`."""
+    offers = _table(view.pool, view.mine).actions
+    return (AGREE, *offers) if view.offers else offers
 
 
 def thoughts(view: View) -> tuple[Candidate, ...]:
@@ -143,13 +231,19 @@ def thoughts(view: View) -> tuple[Candidate, ...]:
         found.append(
             Candidate(f"I agree now, which gives me {view.offered} points for sure.", action=AGREE)
         )
-    for take in bundles(view.pool):
-        theirs = value_to_them(likely, rest(view.pool, take))
-        found.append(
-            Candidate(
-                f"I ask for {worth(view.mine, take)} points, which leaves them about {theirs:.1f},"
-                f" short of their ask by {wanted - theirs:.1f}.",
-                action=say_offer(take),
-            )
-        )
-    return tuple(found)
+    return (*found, *_asking(view.pool, view.mine, likely, wanted))
+
+
+@lru_cache(maxsize=1024)
+def _asking(
+    pool: Bundle, mine: Bundle, likely: tuple[float, float, float], wanted: float
+) -> tuple[Candidate, ...]:
+    """Every offer with the thought behind it, in the order of `bundles`."""
+    table = _table(pool, mine)
+    theirs = _leavings(pool, mine, likely).theirs
+    return tuple(
+        [
+            Candidate(thought % (left, wanted - left), "", action)
+            for thought, left, action in zip(table.thoughts, theirs, table.actions, strict=True)
+        ]
+    )

@@ -1,9 +1,9 @@
 """The `bargaining-v0` environment: the rules behind text, with a scripted opponent inside."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import cycle, product
-from typing import Any
+from typing import Any, TypeVar
 
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Candidate, Observation, Outcome
@@ -15,8 +15,10 @@ from forethought.envs.bargaining.text import (
     AGREE,
     GOALS,
     NO_DEAL,
+    legal_actions,
     observe,
     parse_action,
+    rules_text,
     state_text,
     thoughts,
 )
@@ -24,6 +26,19 @@ from forethought.envs.registry import Bot, World
 
 SUCCESS_POINTS = 5
 """Points from which an episode counts as a success: half of what there is."""
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _number(
+    options: Mapping[str, Any], name: str, kind: Callable[[Any], Number], default: Number
+) -> Number:
+    value = options.get(name, default)
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{name} must be a number, not {value!r}") from None
 
 
 class Bargaining:
@@ -40,7 +55,6 @@ class Bargaining:
         self._seat = 0
         self._opponent = ""
         self._rng = random.Random(0)
-        self._discount = 1.0
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -56,26 +70,28 @@ class Bargaining:
             UnknownName: If there is no such opponent.
             ConfigError: If another option makes no sense.
         """
+        self._game = None
         options = options or {}
         unknown = set(options) - {"instance", "seat", "opponent", "discount"}
         if unknown:
             raise ConfigError(f"bargaining-v0 has no option {', '.join(sorted(unknown))}")
         self._rng = random.Random(f"bargaining {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
-        instance = instance_by_number(int(options.get("instance", anywhere)))
-        self._seat = int(options.get("seat", 0))
+        instance = instance_by_number(_number(options, "instance", int, anywhere))
+        self._seat = _number(options, "seat", int, 0)
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         if self._opponent not in OPPONENTS:
             raise UnknownName("opponent", self._opponent, OPPONENTS)
-        self._discount = float(options.get("discount", 1.0))
-        if not 0 < self._discount <= 1:
-            raise ConfigError(f"discount must lie in (0, 1], not {self._discount}")
-        self._game = Game(instance, discount=self._discount)
+        discount = _number(options, "discount", float, 1.0)
+        if not 0 < discount <= 1:
+            raise ConfigError(f"discount must lie in (0, 1], not {discount}")
+        game = Game(instance, discount=discount)
         if self._seat == 1:
-            self._reply(self._game)
-        return self._show(self._game)
+            self._reply(game)
+        self._game = game
+        return self._show(game)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Make an offer or agree, and let the opponent answer."""
@@ -121,12 +137,12 @@ class Bargaining:
             game.max_turns,
             game.discount,
         )
-        candidates = thoughts(view)
         return observe(view), {
             "state": state_text(view),
-            "candidates": candidates,
-            "legal_actions": tuple(c.action for c in candidates),
+            "candidates": thoughts(view),
+            "legal_actions": legal_actions(view),
             "goals": GOALS,
+            "rules": rules_text(view.max_turns, view.discount),
             "view": view,
         }
 
@@ -147,9 +163,10 @@ class Bargaining:
         return text, {"outcome": outcome, "goals": GOALS}
 
 
-HEURISTIC_FLOOR = 5.0
+HEURISTIC_FLOOR = 5.5
 HEURISTIC_BETA = 0.7
-"""Settings of the heuristic: best mean over 2,000 validation episodes of a grid (see docs)."""
+"""Settings of the heuristic: best mean over 4,000 validation episodes of a grid, see
+`tests/benchmarks/bargaining_heuristic.py`."""
 
 
 def aspiration(view: View, beta: float = HEURISTIC_BETA, floor: float = HEURISTIC_FLOOR) -> float:
