@@ -42,6 +42,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")]
 Out = Annotated[Path | None, typer.Option(help="Folder to write into.", metavar="DIR")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")]
+Row = Annotated[str, typer.Option(help="Row of head settings to begin with.", metavar="ROW")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One head setting, as in members=3.", metavar="KEY=VALUE"),
+]
 Critic = Annotated[
     Path | None,
     typer.Option(
@@ -179,13 +184,25 @@ def improve(
         Path | None,
         typer.Option(help="Folder to write into; runs/improve-ENV-SEED by default.", metavar="DIR"),
     ] = None,
+    config: Row = "iql",
+    changes: Changes = None,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Play with the head, train again, and keep the best on validation episodes."""
     from forethought.learning import improve as run
 
-    run(env, rounds=rounds, episodes=episodes, seed=seed, out=out, resume=resume, as_json=as_json)
+    run(
+        env,
+        rounds=rounds,
+        episodes=episodes,
+        seed=seed,
+        out=out,
+        row=config,
+        changes=changes or [],
+        resume=resume,
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -211,11 +228,8 @@ def train_value(
         list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
     ],
     out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
-    config: Annotated[str, typer.Option(help="Row of settings to begin with.")] = "iql",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, as in members=3.", metavar="KEY=VALUE"),
-    ] = None,
+    config: Row = "iql",
+    changes: Changes = None,
     encoder: Annotated[
         str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")
     ] = None,
@@ -291,6 +305,8 @@ def _run(arguments: Sequence[str]) -> int:
         return _system(error)
     except _USAGE as error:
         return _fail(error.format_message(), 2)
+    if done == STOPPED:  # what newer versions of typer make of Ctrl-C
+        return _stopped(arguments)
     return done if isinstance(done, int) else 0
 
 

@@ -57,7 +57,12 @@ def check_head_place(out: Path) -> None:
 
 
 def settings(
-    row: str, changes: Sequence[str], *, encoder: str | None, objective: str | None, seed: int
+    row: str,
+    changes: Sequence[str],
+    *,
+    encoder: str | None = None,
+    objective: str | None = None,
+    seed: int,
 ) -> HeadConfig:
     """The settings of a head as typed.
 
@@ -139,12 +144,9 @@ def train_value(
 def held_out_table(metrics: Mapping[str, Any]) -> Table:
     """What held-out episodes showed when a head was trained."""
     data, held = metrics["data"], metrics["held_out"]
-    title = (
-        f"trained on {count(data['episodes'] - held['episodes'], 'episode')}, "
-        f"held out {count(held['episodes'], 'episode')}"
-    )
+    title = f"{count(data['episodes'], 'episode')}, {held['episodes']} of them held out"
     table = Table(title=Text(title), title_justify="left")
-    table.add_column("held-out episodes")
+    table.add_column("on those held out")
     table.add_column("value", justify="right")
     names = {
         "auc": "ranking (AUC; 0.5 is chance)",
@@ -166,12 +168,15 @@ def improve(
     episodes: int,
     seed: int,
     out: Path | None,
+    row: str,
+    changes: Sequence[str],
     resume: bool,
     as_json: bool,
 ) -> None:
     """Play, train, play again."""
     screen = Screen(as_json=as_json)
     world = get_world(env)
+    config = settings(row, changes, seed=seed)
     out = out or Path("runs") / f"improve-{env}-{seed}"
     if resume and not (out.is_dir() and any(out.iterdir())):
         raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
@@ -184,6 +189,7 @@ def improve(
             episodes=episodes,
             seed=seed,
             out=out,
+            config=config,
             resume=resume,
             progress=tell,
         )
