@@ -45,6 +45,7 @@ def draw_batch(
     shares: GoalShares,
     gamma: float,
     rng: np.random.Generator,
+    goal_weights: Floats | None = None,
 ) -> Batch:
     """Draw a batch.
 
@@ -55,13 +56,16 @@ def draw_batch(
         shares: Weight of each kind of goal.
         gamma: Discount, for `realised`.
         rng: Owner of the randomness.
+        goal_weights: Weight of each outcome sentence beside the others, shape `(outcomes,)`; all
+            equal when left out.
     """
     drawn = rows[rng.integers(len(rows), size=size)]
     truth = data.truth(drawn)  # (B, outcomes)
     known = ~np.isnan(truth)
     to_end = (data.length[drawn] - data.step[drawn]).astype(np.float32)[:, None]
     true = np.where(known, truth, 0).astype(np.float32)
-    outcome_weight = _spread(known, shares.outcome)
+    weighted = known if goal_weights is None else known * goal_weights
+    outcome_weight = _spread(weighted, shares.outcome)
     states_wanted = shares.outcome < 1
     picked = drawn[rng.integers(size, size=STATE_GOALS)] if states_wanted else drawn[:0]
     origin = _later(data, picked, rng)
@@ -87,8 +91,8 @@ def draw_batch(
     )
 
 
-def _spread(kind: NDArray[np.bool_], share: float) -> Floats:
-    """Give a share of the loss evenly to the pairs of one kind."""
+def _spread(kind: NDArray[np.bool_] | Floats, share: float) -> Floats:
+    """Give a share of the loss to the pairs of one kind, evenly or by their weights."""
     count = kind.sum()
     return kind.astype(np.float32) * np.float32(share / count if count else 0.0)
 

@@ -62,6 +62,9 @@ class HeadConfig(BaseModel):
     steps: int = Field(default=3000, ge=1)
     """Most updates; held-out episodes usually stop training earlier."""
     shares: GoalShares = GoalShares()
+    focus: str = ""
+    """An outcome sentence that counts as much as all others together, in the loss and in early
+    stopping; empty for none. On few episodes, the others crowd out what is particular to it."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
     seed: int = Field(default=0, ge=0)
@@ -75,6 +78,15 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "iql": {},
         "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+        "dialogue": {
+            "objective": "monte-carlo",
+            "gamma": 1.0,
+            "expectile": 0.5,
+            "hidden": 32,
+            "members": 8,
+            "learning_rate": 3e-4,
+            "steps": 600,
+        },
     }
 )
 """Named rows: what differs from the defaults."""

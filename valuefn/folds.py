@@ -12,6 +12,7 @@ other training runs would have.
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,15 +194,15 @@ def text_chances(texts: Sequence[str], truth: Floats, fold: Ints) -> Floats:
     """
     chance = np.zeros(len(texts), dtype=np.float32)
     for number in np.unique(fold):
-        known = np.flatnonzero((fold != number) & ~np.isnan(truth))
-        held = np.flatnonzero(fold == number)
-        model = TextBaseline().fit([texts[i] for i in known], truth[known])
-        chance[held] = model.chances([texts[i] for i in held])
+        known = (fold != number) & ~np.isnan(truth)
+        held = fold == number
+        model = TextBaseline().fit(list(compress(texts, known)), truth[known])
+        chance[held] = model.chances(list(compress(texts, held)))
     return chance
 
 
 def _chosen(cases: Cases, rows: Bools) -> list[Trace]:
-    return [trace for trace, taken in zip(cases.traces, rows, strict=True) if taken]
+    return list(compress(cases.traces, rows))
 
 
 def _fill(answers: Answers, rows: Bools, part: Answers) -> None:

@@ -6,6 +6,7 @@ Drawn off screen with matplotlib's own objects; no global state is touched.
 import io
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def write_whole(path: Path, data: bytes) -> Path:
         scratch.write_bytes(data)
         scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
     return path
 

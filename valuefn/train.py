@@ -7,13 +7,13 @@ Departures from PNLC (arXiv 2505.18098): outcome sentences and goals of other ep
 training goals; an ensemble on bootstrap samples of episodes; held-out episodes stop the training.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import needs
+from forethought.agent.errors import UnknownName, needs
 from forethought.valuefn.batches import Batch, draw_batch
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import Dataset, Ints
@@ -102,6 +102,7 @@ class Trainer:
     ) -> None:
         self.data, self.rows, self.held, self.config = data, rows, held, config
         self._rng = np.random.default_rng([config.seed, 1])
+        self._goal_weights = goal_weights(data.goals, config.focus)
         self._tensors = {
             name: torch.from_numpy(getattr(inputs, name))
             for name in ("state", "thought", "prefix", "goal", "state_goal")
@@ -168,6 +169,7 @@ class Trainer:
             self.config.shares,
             self.config.gamma,
             self._rng,
+            self._goal_weights,
         )
         goals = torch.cat(
             [
@@ -234,13 +236,17 @@ class Trainer:
         )
 
     def held_out_loss(self) -> float:
-        """Cross-entropy of the ensemble's chances with what came true, in nats, held-out rows."""
+        """Cross-entropy of the ensemble's chances with what came true, in nats, held-out rows.
+
+        The weighted mean over outcome sentences, by their weights in training.
+        """
         chances = self.predict(self.held)
         truth = self.data.truth(self.held)
         known = ~np.isnan(truth)
         p = np.clip(chances[known], 1e-6, 1 - 1e-6)
         t = truth[known]
-        return float(-(t * np.log(p) + (1 - t) * np.log(1 - p)).mean())
+        weight = np.broadcast_to(self._goal_weights, truth.shape)[known]
+        return float(-np.average(t * np.log(p) + (1 - t) * np.log(1 - p), weights=weight))
 
     def predict(self, rows: Ints) -> NDArray[np.float32]:
         """Mean chance of every outcome sentence, shape `(len(rows), outcomes)`."""
@@ -248,6 +254,24 @@ class Trainer:
             logits = self.critic(self._judged(rows), self._tensors["goal"])
         found: NDArray[np.float32] = logits.sigmoid().mean(dim=0).numpy()
         return found
+
+
+def goal_weights(goals: Sequence[str], focus: str) -> Floats:
+    """Weight of each outcome sentence, shape `(len(goals),)`.
+
+    Args:
+        goals: Outcome sentences.
+        focus: The one that counts as much as all others together; empty for none.
+
+    Raises:
+        UnknownName: If there is no such sentence.
+    """
+    weights = np.ones(len(goals), dtype=np.float32)
+    if focus:
+        if focus not in goals:
+            raise UnknownName("goal", focus, goals)
+        weights[list(goals).index(focus)] = max(len(goals) - 1, 1)
+    return weights
 
 
 def _copy(module: torch.nn.Module) -> dict[str, Floats]:
