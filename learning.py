@@ -178,8 +178,7 @@ def improve(
     world = get_world(env)
     config = settings(row, changes, seed=seed)
     out = out or Path("runs") / f"improve-{env}-{seed}"
-    if resume and not (out.is_dir() and any(out.iterdir())):
-        raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
+    _check_improve_place(out, resume=resume)
     from forethought.valuefn.improve import improve as run
 
     with screen.progress() as tell:
@@ -213,6 +212,16 @@ def improve(
             ],
         }
     )
+
+
+def _check_improve_place(out: Path, *, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"cannot write {out}: it is a file, not a folder")
+    used = out.is_dir() and any(out.iterdir())
+    if resume and not used:
+        raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
+    if used and not resume:
+        raise ConfigError(f"{out} is not empty; add --resume to go on, or choose another --out")
 
 
 def rounds_table(env: str, improved: "Improved") -> Table:
