@@ -1,12 +1,14 @@
 """Arms against each other on the same situations, with intervals.
 
-Every arm plays the identical instances, seats, opponents and seeds of the test split. Knows nothing
-of heads, model back ends or terminals: critics and models are given to it by name.
+Every arm plays the identical instances, seats, opponents and seeds of the test split. Opponents
+that training never meets get episodes of their own, reported apart and in no mean. Knows nothing of
+heads, model back ends or terminals: critics and models are given to it by name.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -55,7 +57,8 @@ async def run_bench(
         same: As in `build_planner`.
         out: Directory for `traces.jsonl`; `None` keeps nothing.
         resume: Go on with the traces already in `out`.
-        opponents: Who is met; by default all the world has, those kept out of training included.
+        opponents: Who is met; by default those met in training, and apart from them, as many
+            episodes each, those kept out of it.
         budget: Limits of each single episode.
         concurrency: Episodes of an arm under way at a time.
         progress: Told of the episodes that are whole, first for each arm and then after each one.
@@ -68,40 +71,61 @@ async def run_bench(
     """
     if episodes < 2:
         raise ConfigError(f"a comparison needs 2 episodes or more, not {episodes}")
-    met = (*world.opponents, *world.unseen) if opponents is None else tuple(opponents)
+    parts = _parts(world, episodes, opponents)
     # every arm is built before the first one plays: a wrong name costs no episodes
     ready: dict[str, tuple[Planner, Model | None]] = {}
     for name, arm in _parse(arms).items():
         planner = build_planner(arm, critics=critics, bots=world.bots, match=match, same=same)
         ready[name] = planner, _choose(arm, world, models or {})
-    played: dict[str, list[Trace]] = {}
+    played: list[dict[str, list[Trace]]] = [{} for _ in parts]
     seconds: dict[str, float] = {}
     with Recording(Path(out) / FILE_NAME, resume=resume) if out else nullcontext() as record:
         for name, (planner, model) in ready.items():
-            planned = plan(
-                world,
-                split="test",
-                episodes=episodes,
-                seed=seed,
-                opponents=met,
-                arm=name,
-                model=model.name if model else "",
-            )
+            plans = [
+                plan(
+                    world,
+                    split="test",
+                    episodes=count,
+                    seed=seed,
+                    opponents=opponents,
+                    arm=name,
+                    model=model.name if model else "",
+                )
+                for count, opponents in parts
+            ]
+            planned = [episode for part in plans for episode in part]
             whole = sum(e.id in record.done for e in planned) if record else 0
-            clock = _Clock(name, whole, episodes, progress)
-            played[name] = await play(
-                world,
-                planner,
-                planned,
-                record=record,
-                model=model,
-                budget=budget,
-                concurrency=concurrency,
-                on_done=clock,
+            clock = _Clock(name, whole, len(planned), progress)
+            traces = iter(
+                await play(
+                    world,
+                    planner,
+                    planned,
+                    record=record,
+                    model=model,
+                    budget=budget,
+                    concurrency=concurrency,
+                    on_done=clock,
+                )
             )
+            for table, part in zip(played, plans, strict=True):
+                table[name] = list(islice(traces, len(part)))
             if clock.seconds:
                 seconds[name] = fmean(clock.seconds)
-    return summarise(world, played, seed=seed, seconds=seconds)
+    return summarise(world, *played, seed=seed, seconds=seconds)
+
+
+def _parts(
+    world: World, episodes: int, opponents: Sequence[str] | None
+) -> list[tuple[int, tuple[str, ...]]]:
+    """How many episodes are played against whom; the second part, where there is one, is apart."""
+    if opponents is not None:
+        return [(episodes, tuple(opponents))]
+    parts = [(episodes, world.opponents)]
+    if world.unseen:
+        each = max(1, episodes // len(world.opponents))
+        parts.append((each * len(world.unseen), world.unseen))
+    return parts
 
 
 class _Clock:

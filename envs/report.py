@@ -78,7 +78,9 @@ def terminal(report: BenchReport) -> RenderableType:
 
 def html_page(report: BenchReport) -> str:
     """The report as one self-contained HTML page with forest plots."""
-    arms = [(name, row.mean, *row.ci95) for name, row in report.arms.items()]
+    arms = [
+        (name, row.mean, *(row.ci95 or (row.mean, row.mean))) for name, row in report.arms.items()
+    ]
     body = ["<h2>Mean reward, with 95 % intervals</h2>", forest(arms)]
     if report.paired:
         pairs = [(name, row.diff, *row.ci95) for name, row in _once(report).items()]

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from forethought.agent.budget import Budget
 from forethought.agent.errors import ConfigError, RunError, UnknownName
-from forethought.agent.loop import run_episode
+from forethought.agent.loop import Listen, ignore, run_episode
 from forethought.agent.protocols import Model, Planner
 from forethought.agent.trace import TraceWriter, read_traces
 from forethought.agent.types import Episode, Trace
@@ -172,6 +172,7 @@ class _Run:
         budget: Budget | None,
         writer: TraceWriter | None,
         on_done: OnDone | None,
+        listen: Listen,
     ) -> None:
         self.traces: dict[str, Trace] = {}
         self._world = world
@@ -180,6 +181,7 @@ class _Run:
         self._budget = budget
         self._writer = writer
         self._on_done = on_done
+        self._listen = listen
         self._worked = False
 
     async def play(self, episode: Episode) -> None:
@@ -196,6 +198,7 @@ class _Run:
             model=self._model,
             budget=self._budget,
             writer=self._writer,
+            listen=self._listen,
         )
         self.traces[episode.id] = trace
         self._worked = self._worked or not failed(trace)
@@ -227,6 +230,7 @@ async def play(
     budget: Budget | None = None,
     concurrency: int = 1,
     on_done: OnDone | None = None,
+    listen: Listen = ignore,
 ) -> list[Trace]:
     """Play the episodes that are not yet whole.
 
@@ -241,6 +245,7 @@ async def play(
         budget: Limits of each single episode.
         concurrency: Episodes under way at a time; more than 1 helps when a model is waited for.
         on_done: Told of each episode as it ends; not of those that were whole before.
+        listen: Told of what happens inside the decisions, as it happens.
 
     Returns:
         One trace for each planned episode, in the order of the plan.
@@ -256,7 +261,15 @@ async def play(
         raise ConfigError("two planned episodes have the same id")
     done = record.done if record is not None else {}
     writer = record.writer if record is not None else None
-    run = _Run(world, planner, model=model, budget=budget, writer=writer, on_done=on_done)
+    run = _Run(
+        world,
+        planner,
+        model=model,
+        budget=budget,
+        writer=writer,
+        on_done=on_done,
+        listen=listen,
+    )
     missing = iter([episode for episode in episodes if episode.id not in done])
     if concurrency == 1:
         await _work(run, missing)

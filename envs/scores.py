@@ -26,7 +26,8 @@ class ArmRow:
 
     mean: float
     """Reward, in the world's units."""
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
+    """`None` for a single episode."""
     n: int
     """Episodes; one that broke off with an error counts with the reward it had."""
     success: float
@@ -79,7 +80,8 @@ class BenchReport:
     by_opponent: Mapping[str, Mapping[str, OpponentRow]]
     """Opponent, then arm; empty where a world has no opponents."""
     unseen: tuple[str, ...]
-    """Opponents among them that training never meets."""
+    """Opponents among them that training never meets; unless they were asked for by name, their
+    episodes are in no mean and no pair."""
     warnings: tuple[str, ...]
     """What the figures cannot support, one line each."""
     success: str
@@ -95,6 +97,7 @@ class BenchReport:
 def summarise(
     world: World,
     played: Mapping[str, Sequence[Trace]],
+    unmet: Mapping[str, Sequence[Trace]] | None = None,
     *,
     seed: int,
     seconds: Mapping[str, float] | None = None,
@@ -104,6 +107,8 @@ def summarise(
     Args:
         world: Where.
         played: Whole traces by arm, in the same order for every arm, 2 or more each.
+        unmet: Likewise, against opponents that training never meets; they are in the table by
+            opponent alone.
         seed: Chooses the resamples of the intervals.
         seconds: Mean wall-clock seconds of an episode, by arm, where known.
 
@@ -111,13 +116,16 @@ def summarise(
         ConfigError: If there are fewer than 2 episodes, or the arms met different situations.
     """
     _check_pairs(played)
+    unmet = unmet or {}
+    _check_situations(unmet)
     rewards = {name: [_reward(trace) for trace in traces] for name, traces in played.items()}
     gaps = {
         (a, b): paired_difference(rewards[a], rewards[b], seed=seed)
         for a, b in permutations(played, 2)
     }
-    arms = {n: _row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
-    by_opponent = _by_opponent(played, seed)
+    arms = {n: arm_row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
+    everyone = {name: [*traces, *unmet.get(name, ())] for name, traces in played.items()}
+    opponents = by_opponent(everyone, seed)
     return BenchReport(
         env=world.id,
         seed=seed,
@@ -127,9 +135,9 @@ def summarise(
             f"{a} vs {b}": PairRow(gap.value, (gap.low, gap.high)) for (a, b), gap in gaps.items()
         },
         effects={f"{a} vs {b}": gap.effect for (a, b), gap in gaps.items()},
-        by_opponent=by_opponent,
-        unseen=tuple(name for name in by_opponent if name in world.unseen),
-        warnings=tuple(_warnings(played, arms, gaps)),
+        by_opponent=opponents,
+        unseen=tuple(name for name in opponents if name in world.unseen),
+        warnings=(*_broken(everyone), *_warnings(played, arms, gaps)),
         success=world.success,
         unguided=world.unguided,
     )
@@ -138,15 +146,19 @@ def summarise(
 def _check_pairs(played: Mapping[str, Sequence[Trace]]) -> None:
     if not played:
         raise ConfigError("there is no arm to compare")
+    _check_situations(played)
+    if len(next(iter(played.values()))) < 2:
+        raise ConfigError("an interval needs at least 2 episodes")
+
+
+def _check_situations(played: Mapping[str, Sequence[Trace]]) -> None:
     situations = {
         name: [pair_key(trace.episode) for trace in traces] for name, traces in played.items()
     }
-    first, *others = situations
+    first, *others = situations or [""]
     for name in others:
         if situations[name] != situations[first]:
             raise ConfigError(f"arms {first!r} and {name!r} did not meet the same episodes")
-    if len(situations[first]) < 2:
-        raise ConfigError("an interval needs at least 2 episodes")
 
 
 def _reward(trace: Trace) -> float:
@@ -157,14 +169,21 @@ def _succeeded(trace: Trace) -> bool:
     return trace.outcome is not None and trace.outcome.success
 
 
-def _row(traces: Sequence[Trace], seed: int, seconds: float | None) -> ArmRow:
-    interval = mean_interval([_reward(trace) for trace in traces], seed=seed)
+def arm_row(traces: Sequence[Trace], seed: int, seconds: float | None = None) -> ArmRow:
+    """What one arm did in these episodes.
+
+    Args:
+        traces: At least one.
+        seed: Chooses the resamples of the interval.
+        seconds: Mean wall-clock seconds of an episode, where known.
+    """
+    mean, ends = _mean(traces, seed)
     steps = [step for trace in traces for step in trace.steps]
     flags = [s for step in steps if (s := step.decision.supported) is not None]
     usage = [trace.usage for trace in traces]
     return ArmRow(
-        mean=interval.value,
-        ci95=(interval.low, interval.high),
+        mean=mean,
+        ci95=ends,
         n=len(traces),
         success=sum(map(_succeeded, traces)) / len(traces),
         supported=sum(flags) / len(flags) if flags else None,
@@ -175,9 +194,15 @@ def _row(traces: Sequence[Trace], seed: int, seconds: float | None) -> ArmRow:
     )
 
 
-def _by_opponent(
+def by_opponent(
     played: Mapping[str, Sequence[Trace]], seed: int
 ) -> dict[str, dict[str, OpponentRow]]:
+    """Opponent, then arm; empty where there are no opponents.
+
+    Args:
+        played: Traces by arm.
+        seed: Chooses the resamples of the intervals.
+    """
     table: dict[str, dict[str, OpponentRow]] = {}
     for name, traces in played.items():
         groups: dict[str, list[Trace]] = {}
@@ -190,13 +215,26 @@ def _by_opponent(
 
 
 def _against(group: Sequence[Trace], seed: int) -> OpponentRow:
-    rewards = [_reward(trace) for trace in group]
-    ends = None
-    if len(group) > 1:
-        interval = mean_interval(rewards, seed=seed)
-        ends = (interval.low, interval.high)
     share = sum(map(_succeeded, group)) / len(group)
-    return OpponentRow(sum(rewards) / len(group), ends, len(group), share)
+    return OpponentRow(*_mean(group, seed), len(group), share)
+
+
+def _mean(traces: Sequence[Trace], seed: int) -> tuple[float, tuple[float, float] | None]:
+    """Mean reward with its interval; none for a single episode."""
+    rewards = [_reward(trace) for trace in traces]
+    if len(rewards) == 1:
+        return rewards[0], None
+    interval = mean_interval(rewards, seed=seed)
+    return interval.value, (interval.low, interval.high)
+
+
+def _broken(played: Mapping[str, Sequence[Trace]]) -> Iterator[str]:
+    for name, traces in played.items():
+        broken = [trace for trace in traces if failed(trace)]
+        if broken:
+            outcome = broken[0].outcome
+            reason = outcome.reason if outcome is not None else "no outcome"
+            yield f"{name}: {len(broken)} of {len(traces)} episodes failed ({reason})"
 
 
 def _warnings(
@@ -204,12 +242,7 @@ def _warnings(
     arms: Mapping[str, ArmRow],
     gaps: Mapping[tuple[str, str], Difference],
 ) -> Iterator[str]:
-    for name, traces in played.items():
-        broken = [trace for trace in traces if failed(trace)]
-        if broken:
-            outcome = broken[0].outcome
-            reason = outcome.reason if outcome is not None else "no outcome"
-            yield f"{name}: {len(broken)} of {len(traces)} episodes failed ({reason})"
+    for name in played:
         share = arms[name].supported
         if share is not None and share < SUPPORT:
             yield (

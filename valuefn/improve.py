@@ -104,6 +104,7 @@ def improve(
     seed: int,
     out: Path,
     config: HeadConfig | None = None,
+    validation: int = VALIDATION_EPISODES,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Improved:
@@ -116,6 +117,7 @@ def improve(
         seed: Chooses episodes and training; equal seeds give equal heads.
         out: The directory; see the module.
         config: Settings of the heads; the defaults by default.
+        validation: Episodes that every head is judged on, 2 or more.
         resume: Go on with what `out` holds.
         progress: Told how far each stage is.
 
@@ -138,7 +140,7 @@ def improve(
         previous = done[-1].head if done else None
         traces += work.play(number, count, previous)
         head = work.train(traces, folder / "head", f"round {number}: train")
-        done.append(work.validate(number, head, len(traces)))
+        done.append(work.validate(number, head, len(traces), validation))
     best = max(done, key=lambda each: each.validation)
     work.finish(best, traces[: best.episodes])
     return Improved(out / "head", tuple(done))
@@ -246,13 +248,11 @@ class _Work:
         )
         return fitted.save_pretrained(head)
 
-    def validate(self, number: int, head: Path, episodes: int) -> Round:
+    def validate(self, number: int, head: Path, episodes: int, count: int) -> Round:
         """Mean reward of `rank` with a head on the validation split."""
         file = head.parent / "validation.json"
         if not file.exists():
-            planned = plan(
-                self._world, split="validation", episodes=VALIDATION_EPISODES, seed=self._seed
-            )
+            planned = plan(self._world, split="validation", episodes=count, seed=self._seed)
             stage = f"round {number}: validate"
             traces = self._run(Rank(load_critic(head)), planned, stage, None)
             rewards = [t.outcome.reward for t in traces if t.outcome is not None]

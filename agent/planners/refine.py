@@ -18,7 +18,7 @@ Departures from the paper, whose prompts and code are not public:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forethought.agent.critics import estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
@@ -132,6 +132,8 @@ class Refine:
             enough; otherwise what it writes is mapped to them.
         match: Maps imagined goals to the world's outcome vocabulary; by words where none is given.
         same: Whether two goals mean the same; equal words always do.
+        insist: Whether the model has to name another thought each time, among the moves it has not
+            named yet; the critic alone then says which is better. For models too small to judge.
         prefix: Behaviour under which the action is worded where the world fixes none.
         shown: Most moves listed in a prompt.
         act_tokens: Longest action the model may word, tokens.
@@ -152,6 +154,7 @@ class Refine:
         closed: bool = True,
         match: Match | None = None,
         same: Same | None = None,
+        insist: bool = False,
         prefix: str = "",
         shown: int = SHOWN,
         act_tokens: int = ACT_TOKENS,
@@ -167,6 +170,7 @@ class Refine:
         self._critic = critic
         self._rounds = rounds
         self._imagination = Imagination(hoped, feared, closed, match, same)
+        self._insist = insist
         self._prefix = prefix
         self._shown = shown
         self._act_tokens = act_tokens
@@ -230,6 +234,9 @@ class Refine:
     async def _improve(self, desk: Desk, plan: _Plan, current: Candidate) -> bool:
         """Refine or accept; true when another thought was taken."""
         seen, near = desk.turn.observation, current.thought
+        if self._insist:
+            fresh = tuple(c for c in seen.candidates if c not in plan.thoughts)
+            seen = replace(seen, candidates=fresh or seen.candidates)
         moves = Moves(seen, shown=self._shown, near=near, legal=False)
         better = await self._verdict(desk, plan, current, moves)
         if better is None or better in plan.thoughts:
@@ -269,7 +276,7 @@ class Refine:
             read,
             schema=schema_of(
                 {
-                    "verdict": one_of(["accept", "refine"]),
+                    "verdict": one_of(["refine"] if self._insist else ["accept", "refine"]),
                     "thought": one_of(moves.labels) if moves else sentence(),
                 }
             ),

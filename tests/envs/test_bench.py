@@ -113,11 +113,21 @@ async def test_the_table_by_opponent_marks_those_not_met_in_training() -> None:
     assert list(report.by_opponent) == ["a", "b", "c"]
     assert report.unseen == ("c",)
     counts = [report.by_opponent[name]["rank"].n for name in "abc"]
-    assert counts == [11, 10, 10]
+    assert counts == [16, 15, 15]
     tiny = await run_bench(CROWD, ["rank"], episodes=2, critics=CRITICS)
     assert tiny.by_opponent["a"]["rank"].ci95 is None
     chosen = await run_bench(CROWD, ["rank"], episodes=4, critics=CRITICS, opponents=["c"])
     assert list(chosen.by_opponent) == ["c"]
+
+
+async def test_opponents_not_met_in_training_are_in_no_mean() -> None:
+    with_them = await run_bench(CROWD, ARMS, episodes=30, critics=CRITICS)
+    without = await run_bench(CROWD, ARMS, episodes=30, critics=CRITICS, opponents=["a", "b"])
+    assert [row.n for row in with_them.arms.values()] == [30, 30, 30]
+    assert with_them.by_opponent["c"]["rank"].n == 15
+    assert with_them.paired == without.paired
+    assert with_them.arms["rank"].mean == without.arms["rank"].mean
+    assert without.unseen == ()
 
 
 async def test_resuming_gives_the_same_report_and_plays_only_what_is_missing(
@@ -204,6 +214,8 @@ def test_only_arms_that_met_the_same_are_compared() -> None:
     ones, others = [_ended(1), _ended(2)], [_ended(1), _ended(3)]
     with pytest.raises(ConfigError, match="'a' and 'b' did not meet the same"):
         summarise(WORLD, {"a": ones, "b": others}, seed=0)
+    with pytest.raises(ConfigError, match="'a' and 'b' did not meet the same"):
+        summarise(WORLD, {"a": ones, "b": ones}, {"a": ones, "b": others}, seed=0)
     with pytest.raises(ConfigError, match="at least 2"):
         summarise(WORLD, {"a": ones[:1]}, seed=0)
     with pytest.raises(ConfigError, match="no arm"):

@@ -334,3 +334,14 @@ with Recording("traces.jsonl") as record:
     assert b"KeyboardInterrupt" in errors
     with Recording(path, resume=True) as record:
         assert len(record.done) > 5
+
+
+async def test_whoever_listens_hears_every_decision() -> None:
+    heard: list[str] = []
+    await play(
+        WORLD,
+        unguided(),
+        plan(WORLD, split="train", episodes=2, seed=0),
+        listen=lambda event: heard.append(event.kind),
+    )
+    assert heard == ["observation", "state", "thought", "action", "end"] * 2

@@ -8,7 +8,11 @@ VOCABULARY = frozenset(
     f"forethought.agent.{name}" for name in ("types", "errors", "protocols", "trace")
 )
 PLAYING = ("forethought.valuefn.improve", "forethought.valuefn.rl")
-WIRING = frozenset({"forethought", "forethought.cli"})
+COMMAND = frozenset(
+    {"choices", "cli", "console", "demo", "judging", "learning", "playing", "watch"}
+)
+"""Modules of the command; they stand above all packages."""
+WIRING = frozenset({"forethought", *(f"forethought.{name}" for name in COMMAND)})
 
 
 @cache
@@ -28,7 +32,13 @@ def _below(module: str, packages: tuple[str, ...]) -> bool:
 def test_the_graph_is_the_package_and_nothing_else() -> None:
     top = {module.split(".")[1] for module in _imports() if "." in module}
     assert {"agent", "envs", "tools", "valuefn"} <= top
-    assert top <= {"agent", "cli", "envs", "tools", "valuefn"}
+    assert top == {"agent", "envs", "tools", "valuefn"} | COMMAND
+
+
+def test_no_package_leans_on_the_command() -> None:
+    for module, seen in _imports().items():
+        if module not in WIRING:
+            assert seen & WIRING == set(), module
 
 
 def test_no_import_goes_round() -> None:

@@ -325,3 +325,19 @@ def test_settings_that_cannot_work(bad: Any) -> None:
 def test_prompts_are_checked() -> None:
     with pytest.raises(ConfigError, match="prompt refine has unknown fields"):
         Prompts(refine="{goals}")
+
+
+async def test_a_model_that_cannot_judge_names_another_move_and_the_critic_decides(
+    turn: Any, fake_model: Any
+) -> None:
+    moves = tuple(Candidate(f"I {word}.", action=word) for word in ("push", "ask", "wait"))
+    for named, chosen in (("ask", "ask"), ("wait", "push")):
+        replies = {"propose": '{"thought": "I push."}'}
+        replies["refine"] = json.dumps({"verdict": "refine", "thought": f"I {named}."})
+        model = fake_model(script(**replies))
+        planner = Refine(by_thought(push=0.4, ask=0.6, wait=0.2), insist=True)
+        decision = await planner.decide(turn(model, candidates=moves))
+        assert decision.action == chosen
+        asked = next(r for r in model.requests if r.stage == "refine")
+        assert asked.schema["properties"]["verdict"]["enum"] == ["refine"]
+        assert asked.schema["properties"]["thought"]["enum"] == ["I ask.", "I wait."]

@@ -1,0 +1,242 @@
+"""`eval value`: what a head's chances are worth on traces, alone, beside another, or fold by fold.
+
+Asks and prints; the figures and their intervals are the value package's part.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from forethought.agent.errors import ConfigError
+from forethought.agent.types import Trace
+from forethought.choices import check_folder
+from forethought.console import Screen, count, plain, with_interval
+from forethought.envs.casino import DATASET, SUCCESS_GOAL, transcript_at
+from forethought.learning import load_traces
+
+if TYPE_CHECKING:
+    from forethought.valuefn.critic import LearnedValue
+    from forethought.valuefn.evaluate import Evaluation
+    from forethought.valuefn.folds import FoldsReport
+    from forethought.valuefn.resampling import Measured
+
+USAGE = "forethought eval value HEAD [HEAD2] TRACES"
+
+
+def eval_value(
+    what: Sequence[str],
+    *,
+    folds: int,
+    goal: str | None,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Judge one head or two on traces, or one head's settings fold by fold."""
+    screen = Screen(as_json=as_json)
+    if not 2 <= len(what) <= 3:
+        raise ConfigError(f"name one head or two, and then traces: {USAGE}")
+    *heads, source = what
+    if folds and len(heads) > 1:
+        raise ConfigError("--folds trains one head's settings anew; name one head")
+    if out is not None:
+        check_folder(out)
+    from forethought.valuefn.critic import load_critic
+
+    critics = [load_critic(head) for head in heads]
+    traces = load_traces([source], screen)
+    if goal is None and source == DATASET:
+        goal = SUCCESS_GOAL.text
+    if folds:
+        _by_folds(screen, critics[0], traces, folds, goal, out, seed, source)
+        return
+    _warn_if_known(screen, heads, critics, traces)
+    if len(critics) == 2:
+        _both(screen, heads, critics, traces, goal, out, seed)
+    else:
+        _one(screen, heads[0], critics[0], traces, goal, out, seed)
+
+
+def _warn_if_known(
+    screen: Screen,
+    heads: Sequence[str],
+    critics: Sequence["LearnedValue"],
+    traces: Sequence[Trace],
+) -> None:
+    """Say so when a head keeps evidence of the very episodes it is judged on."""
+    ids = {trace.episode.id for trace in traces}
+    for head, critic in zip(heads, critics, strict=True):
+        if any(reference.episode in ids for reference in critic.head.evidence):
+            screen.warn(
+                f"{head} was trained on some of these episodes, so that its figures flatter it; "
+                "use other traces, or --folds 10 to train anew without them"
+            )
+
+
+def _one(
+    screen: Screen,
+    name: str,
+    critic: "LearnedValue",
+    traces: Sequence[Trace],
+    goal: str | None,
+    out: Path | None,
+    seed: int,
+) -> None:
+    from forethought.valuefn.evaluate import evaluate
+
+    found = evaluate(critic, traces, goal=goal, seed=seed)
+    screen.say(scores_table(found))
+    screen.say(ranking_table(found))
+    result = {"head": name, **asdict(found)}
+    if out is not None:
+        result["files"] = _keep(screen, out, result, found)
+    screen.result(result)
+
+
+def _both(
+    screen: Screen,
+    names: Sequence[str],
+    critics: Sequence["LearnedValue"],
+    traces: Sequence[Trace],
+    goal: str | None,
+    out: Path | None,
+    seed: int,
+) -> None:
+    from forethought.valuefn.evaluate import compare, evaluate
+
+    found = [evaluate(critic, traces, goal=goal, seed=seed) for critic in critics]
+    gap = compare(critics[0], critics[1], traces, goal=goal, seed=seed)
+    for name, each in zip(names, found, strict=True):
+        screen.say(scores_table(each, name))
+    rows = [(each.name, each) for each in (*gap.by_share, gap.overall, gap.pooled)]
+    columns = ("share seen", "AUC [95 %]", "Brier [95 %]", "log loss [95 %]")
+    screen.say(
+        _table(
+            f"{names[0]} minus {names[1]}, paired: AUC above 0 and losses below 0 are better",
+            columns,
+            [(n, _cell(d.auc), _cell(d.brier), _cell(d.log_loss)) for n, d in rows],
+        )
+    )
+    result: dict[str, Any] = {
+        "heads": dict(zip(names, map(asdict, found), strict=True)),
+        "difference": asdict(gap),
+    }
+    if out is not None:
+        result["files"] = _keep(screen, out, result, found[0])
+    screen.result(result)
+
+
+def _by_folds(
+    screen: Screen,
+    critic: "LearnedValue",
+    traces: Sequence[Trace],
+    folds: int,
+    goal: str | None,
+    out: Path | None,
+    seed: int,
+    source: str,
+) -> None:
+    from forethought.valuefn.folds import cross_validate
+
+    with screen.progress() as tell:
+        report = cross_validate(
+            traces,
+            critic.head.config,
+            folds=folds,
+            goal=goal,
+            text_of=transcript_at if source == DATASET else None,
+            seed=seed,
+            progress=lambda done, most: tell("folds", done, most),
+        )
+    screen.say(scores_table(report.head, f"{folds} folds, each trained without the other's groups"))
+    screen.say(baselines_table(report))
+    result = asdict(report)
+    if out is not None:
+        result["files"] = _keep(
+            screen, out, result, report.head, baselines=report.baselines, curves=report.curves
+        )
+    screen.result(result)
+
+
+def scores_table(found: "Evaluation", name: str = "") -> Table:
+    """The main goal by share of the episode seen."""
+    rows = [
+        (
+            each.name,
+            _cell(each.auc),
+            _cell(each.brier),
+            _cell(each.calibration_error),
+            f"{each.coverage:.0%}",
+            f"{each.supported:.0%}",
+        )
+        for each in (*found.by_share, found.overall)
+    ]
+    title = f"{name + ': ' if name else ''}{found.goal} ({count(found.episodes, 'episode')})"
+    columns = ("share seen", "AUC [95 %]", "Brier [95 %]", "calibration error [95 %]")
+    return _table(title, (*columns, "coverage", "supported"), rows)
+
+
+def ranking_table(found: "Evaluation") -> Table:
+    """How often episodes are ordered as their rewards are, by share of the episode seen."""
+    rows = [(f"{each.share:.0%}", _cell(each.concordance)) for each in found.ranking]
+    return _table("ranking by worth", ("share seen", "pairs ordered right [95 %]"), rows)
+
+
+def baselines_table(report: "FoldsReport") -> Table:
+    """Text baselines beside the head, by share of the episode seen."""
+    rows = [
+        (
+            f"{each.baseline}, {each.share}",
+            _cell(each.scores.auc),
+            _cell(each.difference.auc),
+            _cell(each.difference.brier),
+        )
+        for each in report.baselines
+    ]
+    columns = (
+        "baseline, share seen",
+        "its AUC [95 %]",
+        "head minus it: AUC [95 %]",
+        "Brier [95 %]",
+    )
+    return _table("text baselines on the same folds, paired", columns, rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=Text(title), title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(Text(column), justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _cell(measured: "Measured | None") -> str:
+    return with_interval(measured.value, (measured.low, measured.high)) if measured else "-"
+
+
+def _keep(
+    screen: Screen,
+    out: Path,
+    result: Mapping[str, Any],
+    found: "Evaluation",
+    **drawn: Any,
+) -> list[Path]:
+    """Write the figures as JSON, a page and a picture."""
+    from forethought.valuefn.page import write_page
+    from forethought.valuefn.pictures import write_picture, write_whole
+
+    text = json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    files = [
+        write_whole(out / "eval.json", text.encode()),
+        write_page(out / "eval.html", found, **drawn),
+        write_picture(out / "eval.png", found, **drawn),
+    ]
+    for file in files:
+        screen.say(f"wrote {file}")
+    return files

@@ -1,0 +1,236 @@
+"""`train value`, `eval value` and `improve`: heads from traces, and what they are worth.
+
+Reads traces and prints figures; how a head is trained and judged is the value package's part.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.trace import read_traces
+from forethought.agent.types import Trace
+from forethought.choices import check_folder
+from forethought.console import Screen, count, with_interval
+from forethought.envs.casino import DATASET, casino_traces
+from forethought.envs.registry import get_world
+from forethought.valuefn.config import HeadConfig, head_config
+
+if TYPE_CHECKING:
+    from forethought.valuefn.improve import Improved
+
+
+def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
+    """Traces of files, run folders and data sets; what was left out of them is a warning.
+
+    Raises:
+        DataError: If a file cannot be read, is no traces file, was damaged, or holds no episode.
+    """
+    found: list[Trace] = []
+    for name in names:
+        if name == DATASET:
+            found += casino_traces()
+            continue
+        file = read_traces(name)
+        if file.warning:
+            screen.warn(file.warning)
+        found += file.traces
+    return found
+
+
+def check_head_place(out: Path) -> None:
+    """See that a head can be written, before it is trained.
+
+    Raises:
+        ConfigError: If the place cannot be written, or holds something that is not a head.
+    """
+    if out.is_file() or (
+        out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file()
+    ):
+        raise ConfigError(f"{out} exists and is not a head; choose another --out")
+    check_folder(out.parent)
+
+
+def settings(
+    row: str,
+    changes: Sequence[str],
+    *,
+    encoder: str | None = None,
+    objective: str | None = None,
+    seed: int,
+) -> HeadConfig:
+    """The settings of a head as typed.
+
+    Raises:
+        UnknownName: If there is no such row.
+        ConfigError: If a setting is unknown, out of range, or not written KEY=VALUE.
+    """
+    chosen: dict[str, object] = {"seed": seed}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set takes KEY=VALUE, as in --set members=3, not {change!r}")
+        chosen[key.strip()] = _value(value)
+        if key.strip() not in HeadConfig.model_fields:
+            raise UnknownName("setting", key.strip(), HeadConfig.model_fields)
+    given = {"encoder": encoder, "objective": objective}
+    chosen |= {key: value for key, value in given.items() if value is not None}
+    return head_config(row, **chosen)
+
+
+def _value(text: str) -> object:
+    """A number, truth value or object as JSON writes them; else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def train_value(
+    names: Sequence[str],
+    *,
+    out: Path,
+    row: str,
+    changes: Sequence[str],
+    encoder: str | None,
+    objective: str | None,
+    seed: int,
+    control: bool,
+    as_json: bool,
+) -> None:
+    """Train a head, and its control where asked for."""
+    screen = Screen(as_json=as_json)
+    config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
+    check_head_place(out)
+    traces = load_traces(names, screen)
+    from forethought.valuefn.fit import fit_head
+
+    began = time.perf_counter()
+    with screen.progress() as tell:
+        head = fit_head(
+            traces, config, progress=lambda update, most, _: tell("train", update, most)
+        )
+        folder = head.save_pretrained(out)
+        permuted = None
+        if control:
+            permuted = fit_head(
+                traces,
+                config.model_copy(update={"permute": True}),
+                progress=lambda update, most, _: tell("train the control", update, most),
+            ).save_pretrained(out / "permuted")
+    seconds = time.perf_counter() - began
+    held = head.metrics["held_out"]
+    screen.say(held_out_table(head.metrics))
+    screen.say(f"head: {folder}")
+    if permuted:
+        screen.say(f"control: {permuted}")
+    screen.result(
+        {
+            "head": folder,
+            "control": permuted,
+            "config": config.model_dump(),
+            "data": head.metrics["data"],
+            "held_out": held,
+            "seconds": seconds,
+        }
+    )
+
+
+def held_out_table(metrics: Mapping[str, Any]) -> Table:
+    """What held-out episodes showed when a head was trained."""
+    data, held = metrics["data"], metrics["held_out"]
+    title = f"{count(data['episodes'], 'episode')}, {held['episodes']} of them held out"
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("on those held out")
+    table.add_column("value", justify="right")
+    names = {
+        "auc": "ranking (AUC; 0.5 is chance)",
+        "brier": "Brier score (0 is best)",
+        "calibration_error": "calibration error",
+        "interval_coverage": "coverage of 90 % intervals",
+        "best_update": "updates until best",
+    }
+    for key, name in names.items():
+        value = held[key]
+        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+    return table
+
+
+def improve(
+    env: str,
+    *,
+    rounds: int,
+    episodes: int,
+    seed: int,
+    out: Path | None,
+    row: str,
+    changes: Sequence[str],
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Play, train, play again."""
+    screen = Screen(as_json=as_json)
+    world = get_world(env)
+    config = settings(row, changes, seed=seed)
+    out = out or Path("runs") / f"improve-{env}-{seed}"
+    _check_improve_place(out, resume=resume)
+    from forethought.valuefn.improve import improve as run
+
+    with screen.progress() as tell:
+        improved = run(
+            world,
+            rounds=rounds,
+            episodes=episodes,
+            seed=seed,
+            out=out,
+            config=config,
+            resume=resume,
+            progress=tell,
+        )
+    screen.say(rounds_table(env, improved))
+    screen.say(f"head: {improved.head}")
+    screen.result(
+        {
+            "env": env,
+            "seed": seed,
+            "head": improved.head,
+            "best": improved.best.number,
+            "rounds": [
+                {
+                    "number": each.number,
+                    "head": each.head,
+                    "episodes": each.episodes,
+                    "validation": each.validation,
+                    "ci95": each.ci95,
+                }
+                for each in improved.rounds
+            ],
+        }
+    )
+
+
+def _check_improve_place(out: Path, *, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"cannot write {out}: it is a file, not a folder")
+    used = out.is_dir() and any(out.iterdir())
+    if resume and not used:
+        raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
+    if used and not resume:
+        raise ConfigError(f"{out} is not empty; add --resume to go on, or choose another --out")
+
+
+def rounds_table(env: str, improved: "Improved") -> Table:
+    """What each round's head did on validation episodes."""
+    table = Table(title=Text(f"{env}: rank on validation episodes"), title_justify="left")
+    for index, name in enumerate(("round", "trained on", "reward [95 %]", "")):
+        table.add_column(name, justify="right" if index else "left")
+    for each in improved.rounds:
+        best = "kept" if each.number == improved.best.number else ""
+        cells = (str(each.number), count(each.episodes, "episode"))
+        table.add_row(*cells, with_interval(each.validation, each.ci95), best)
+    return table
