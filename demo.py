@@ -74,7 +74,7 @@ class Size:
 
 
 FULL = Size(
-    people=head_config("monte-carlo", members=3, steps=600),
+    people=head_config("dialogue"),
     dialogues=None,
     games=head_config(members=3, steps=600),
     collected=3000,
@@ -83,7 +83,7 @@ FULL = Size(
     talk=60.0,
 )
 QUICK = Size(
-    people=head_config("monte-carlo", members=1, steps=25, hidden=8),
+    people=head_config("dialogue", members=1, steps=25, hidden=8),
     dialogues=60,
     games=head_config(members=1, steps=25, hidden=8),
     collected=40,
