@@ -36,10 +36,15 @@ def weigh(
 ) -> list[Considered]:
     """The candidates with their estimates and scores, best first; ties keep their order.
 
-    A score is the sum of signed goal weights times chances, in units of the world's reward.
-    A candidate none of whose estimates is supported comes after all that have one.
+    A score is the sum of signed goal weights times chances, in units of the world's reward. A goal
+    that is supported for none of the candidates does not count, unless that is so for all goals. A
+    candidate none of whose estimates is supported comes after all that have one.
     """
-    weights = [goal.signed_weight for goal in goals]
+    known = [any(each.supported for each in column) for column in zip(*rows, strict=True)]
+    weights = [
+        goal.signed_weight if said or not any(known) else 0.0
+        for goal, said in zip(goals, known, strict=True)
+    ]
     weighed = [
         Considered(c, tuple(row), sum(w * e.chance for w, e in zip(weights, row, strict=True)))
         for c, row in zip(candidates, rows, strict=True)
