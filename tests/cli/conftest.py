@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from forethought.cli import main
+from forethought.cli.app import main
 
 
 @dataclass(frozen=True)

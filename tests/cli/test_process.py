@@ -13,10 +13,10 @@ from forethought.agent.trace import read_traces
 HELP_LIMIT = 0.3
 """Seconds of processor time until the help is printed."""
 TRIES = 5
-_MAIN = "from forethought.cli import main; main()"
+_MAIN = "from forethought.cli.app import main; main()"
 _MODULES = """
 import sys
-from forethought.cli import main
+from forethought.cli.app import main
 try:
     main(["--help"])
 except SystemExit:
@@ -33,7 +33,7 @@ class Without:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Without())
-from forethought.cli import main
+from forethought.cli.app import main
 main(sys.argv[1:])
 """
 

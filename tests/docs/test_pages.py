@@ -21,7 +21,7 @@ FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$", re.MULTILINE
 COMMAND = re.compile(r"^\$ (forethought\b.*(?:\\\n.*)*)$", re.MULTILINE)
 RUN_COMMAND = """
 import subprocess as _sp, sys as _sys, shlex as _sh
-_sp.run([_sys.executable, "-c", "from forethought.cli import main; main()",
+_sp.run([_sys.executable, "-c", "from forethought.cli.app import main; main()",
          *_sh.split({command!r})[1:]], check=True)
 """
 

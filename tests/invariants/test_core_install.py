@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 MAY_NEED_AN_EXTRA = (
     "forethought.valuefn",
     "forethought.agent.models",
-    "forethought.demo",
+    "forethought.cli.demo",
     "forethought.envs.openspiel",
 )
 

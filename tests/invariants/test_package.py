@@ -11,7 +11,7 @@ import pytest
 from forethought.agent.errors import MissingExtra
 
 ROOT = Path(__file__).parents[2]
-CODE_FOLDERS = ("agent", "tools", "envs", "valuefn")
+CODE_FOLDERS = ("agent", "cli", "tools", "envs", "valuefn")
 LONGEST_FILE = 400
 """Lines."""
 

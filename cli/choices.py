@@ -14,7 +14,7 @@ from forethought.agent.arms import CRITICS, PLANNERS, Arm
 from forethought.agent.errors import ConfigError, HeadError, RunError, UnknownName
 from forethought.agent.protocols import Model, ValueFunction
 from forethought.agent.trace import FILE_NAME
-from forethought.console import Screen
+from forethought.cli.console import Screen
 from forethought.envs.registry import World
 
 

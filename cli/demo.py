@@ -25,16 +25,17 @@ from forethought.agent.models.names import load_model
 from forethought.agent.planners.refine import Refine
 from forethought.agent.trace import FILE_NAME, TraceWriter
 from forethought.agent.types import Trace
-from forethought.choices import check_folder
-from forethought.console import Screen, count, plain
+from forethought.cli.choices import check_folder
+from forethought.cli.console import Screen, count, plain
+from forethought.cli.judging import ranking_table, scores_table
+from forethought.cli.learning import rounds_table
+from forethought.cli.watch import Watcher
 from forethought.envs.bench import run_bench
 from forethought.envs.casino import SUCCESS_GOAL, casino_traces
 from forethought.envs.registry import get_world
 from forethought.envs.report import save, terminal
 from forethought.envs.rollouts import plan
 from forethought.envs.scores import BenchReport
-from forethought.judging import ranking_table, scores_table
-from forethought.learning import rounds_table
 from forethought.valuefn.config import HeadConfig, head_config
 from forethought.valuefn.critic import LearnedValue, load_critic
 from forethought.valuefn.evaluate import evaluate
@@ -43,7 +44,6 @@ from forethought.valuefn.head import Head
 from forethought.valuefn.improve import improve
 from forethought.valuefn.page import write_page
 from forethought.valuefn.pictures import write_picture, write_whole
-from forethought.watch import Watcher
 
 WORLD = "bargaining-v0"
 ARMS = ("heuristic", "unguided", "rank+permuted", "rank")

@@ -86,7 +86,7 @@ def _start(
 @app.command()
 def envs(as_json: Json = False) -> None:
     """List what can be played, and the data sets that come with the package."""
-    from forethought.playing import envs as run
+    from forethought.cli.playing import envs as run
 
     run(as_json=as_json)
 
@@ -113,7 +113,7 @@ def play(
     as_json: Json = False,
 ) -> None:
     """Play episodes with one arm; --out keeps their traces."""
-    from forethought.playing import play as run
+    from forethought.cli.playing import play as run
 
     run(
         env,
@@ -156,7 +156,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Compare arms on the same test episodes, with paired 95 % intervals."""
-    from forethought.playing import bench as run
+    from forethought.cli.playing import bench as run
 
     run(
         env,
@@ -190,7 +190,7 @@ def improve(
     as_json: Json = False,
 ) -> None:
     """Play with the head, train again, and keep the best on validation episodes."""
-    from forethought.learning import improve as run
+    from forethought.cli.learning import improve as run
 
     run(
         env,
@@ -217,7 +217,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Show the whole idea in a few minutes: train on people, train on games, play, talk."""
-    from forethought.demo import demo as run
+    from forethought.cli.demo import demo as run
 
     run(out, seed=seed, quick=quick, as_json=as_json)
 
@@ -242,7 +242,7 @@ def train_value(
     as_json: Json = False,
 ) -> None:
     """Train a value head on traces, calibrate it, and say what held-out episodes show."""
-    from forethought.learning import train_value as run
+    from forethought.cli.learning import train_value as run
 
     run(
         traces,
@@ -277,7 +277,7 @@ def eval_value(
     as_json: Json = False,
 ) -> None:
     """Measure a head on traces: ranking, calibration, by share of the episode seen."""
-    from forethought.judging import eval_value as run
+    from forethought.cli.judging import eval_value as run
 
     run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
 

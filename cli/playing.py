@@ -17,7 +17,7 @@ from forethought.agent.loop import ignore
 from forethought.agent.protocols import Model, Planner
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Episode, Trace
-from forethought.choices import (
+from forethought.cli.choices import (
     check_opponents,
     check_place,
     critics_for,
@@ -26,7 +26,8 @@ from forethought.choices import (
     split_list,
     telling_where,
 )
-from forethought.console import Screen, count, with_interval
+from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.watch import Watcher
 from forethought.envs.bench import run_bench
 from forethought.envs.casino import DATASET, SUCCESS
 from forethought.envs.registry import World, get_world, world_ids
@@ -34,7 +35,6 @@ from forethought.envs.report import save, terminal
 from forethought.envs.rollouts import Recording, failed, plan
 from forethought.envs.rollouts import play as play_episodes
 from forethought.envs.scores import arm_row, by_opponent
-from forethought.watch import Watcher
 
 DATASETS = (
     {

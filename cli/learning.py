@@ -15,8 +15,8 @@ from rich.text import Text
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.trace import read_traces
 from forethought.agent.types import Trace
-from forethought.choices import check_folder
-from forethought.console import Screen, count, with_interval
+from forethought.cli.choices import check_folder
+from forethought.cli.console import Screen, count, with_interval
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, head_config

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Trace
-from forethought.choices import check_folder
-from forethought.console import Screen, count, plain, with_interval
+from forethought.cli.choices import check_folder
+from forethought.cli.console import Screen, count, plain, with_interval
+from forethought.cli.learning import load_traces
 from forethought.envs.casino import DATASET, SUCCESS_GOAL, transcript_at
-from forethought.learning import load_traces
 
 if TYPE_CHECKING:
     from forethought.valuefn.critic import LearnedValue
