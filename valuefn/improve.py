@@ -26,7 +26,7 @@ from forethought.agent.planners.bot import BotPlanner
 from forethought.agent.planners.rank import Rank
 from forethought.agent.protocols import Planner, Turn
 from forethought.agent.trace import FILE_NAME, read_traces
-from forethought.agent.types import Decision, Episode, Trace
+from forethought.agent.types import Candidate, Decision, Episode, Trace
 from forethought.envs.registry import World
 from forethought.envs.rollouts import Recording, plan, play
 from forethought.envs.stats import mean_interval
@@ -36,8 +36,8 @@ from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head
 
 VALIDATION_EPISODES = 800
-STRAY = 0.1
-"""Share of decisions of a playing round that are a random candidate's."""
+NEAR, FAR = 0.25, 0.05
+"""Shares of a playing round's decisions that go to one of the best candidates, and to any."""
 DEFAULT_EPISODES = 12_000
 DEFAULT_ROUNDS = 2
 """Settings of the heads that `bench` trains by default."""
@@ -74,26 +74,36 @@ class Improved:
 
 
 class Stray:
-    """A planner that now and then takes a random candidate instead of what another planner says.
+    """A planner that now and then does something else than another planner says.
+
+    Mostly one of the candidates that the other planner found nearly as good, since what is to be
+    learned there is which of them is better; sometimes any candidate at all.
 
     Args:
         inner: The other planner.
-        share: Share of the decisions that stray, 0 to 1.
+        near: Share of the decisions that go to one of the best candidates weighed, 0 to 1.
+        far: Share of the decisions that go to any candidate, 0 to 1.
     """
 
-    def __init__(self, inner: Planner, share: float = STRAY) -> None:
+    def __init__(self, inner: Planner, near: float = NEAR, far: float = FAR) -> None:
         self.name = inner.name
         self._inner = inner
-        self._share = share
+        self._near, self._far = near, far
 
     async def decide(self, turn: Turn) -> Decision:
         """Decide, or stray."""
         decision = await self._inner.decide(turn)
-        choices = [c for c in turn.observation.candidates if c.action is not None]
-        if choices and turn.rng.random() < self._share:
-            chosen = turn.rng.choice(choices)
-            return replace(decision, candidate=chosen, action=chosen.action or "")
-        return decision
+        drawn = turn.rng.random()
+        choices: Sequence[Candidate] = ()
+        if drawn < self._far:
+            choices = turn.observation.candidates
+        elif drawn < self._far + self._near:
+            choices = [each.candidate for each in decision.considered]
+        bound = [candidate for candidate in choices if candidate.action is not None]
+        if not bound:
+            return decision
+        chosen = turn.rng.choice(bound)
+        return replace(decision, candidate=chosen, action=chosen.action or "")
 
 
 def improve(

@@ -43,7 +43,7 @@ def _call(*arguments: object, code: str = _MAIN, cwd: Path | None = None) -> tup
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=cwd,
     )
     return child.returncode, child.stdout, child.stderr
