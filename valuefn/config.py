@@ -47,7 +47,7 @@ class HeadConfig(BaseModel):
     """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
     hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
-    members: int = Field(default=3, ge=1, le=64)
+    members: int = Field(default=5, ge=1, le=64)
     """Heads in the ensemble, each on its own bootstrap sample of episodes."""
     gamma: float = Field(default=0.99, gt=0, le=1)
     """Discount per decision."""

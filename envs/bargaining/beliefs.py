@@ -25,8 +25,6 @@ from forethought.envs.bargaining.rules import (
 
 SHARPNESS = 5.0
 """How strongly an ask speaks for the values under which it is worth all there is."""
-SURE = 0.8
-"""Chance with which a bundle is worth what `least_values` says, or more."""
 IRRATIONAL = 2.0
 """How strongly each point of an irrational step speaks against the values that make it so. Both
 constants: least error of `value_to_them` on training instances."""
@@ -133,49 +131,17 @@ def _log_likelihoods(
 
 
 @lru_cache(maxsize=4096)
-def _weights(
+def _likely(
     pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
-) -> tuple[float, ...]:
-    """Chance of every possible value vector of the other's; they sum to one."""
+) -> tuple[float, float, float]:
     scores = _log_likelihoods(pool, mine, seat, offers)
     top = max(scores)
     weights = [math.exp(score - top) for score in scores]
     total = sum(weights)
-    return tuple([weight / total for weight in weights])
-
-
-@lru_cache(maxsize=4096)
-def _likely(
-    pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
-) -> tuple[float, float, float]:
-    weights = _weights(pool, mine, seat, offers)
     books, hats, balls = (
-        sum(map(mul, weights, column)) for column in _possible(pool, mine).columns
+        sum(map(mul, weights, column)) / total for column in _possible(pool, mine).columns
     )
     return books, hats, balls
-
-
-def least_values(view: View) -> tuple[int, ...]:
-    """What each bundle is worth to the other at least, with a chance of four in five.
-
-    Points of 0 to 10, in the order of `bundles(view.pool)`.
-    """
-    weights = _weights(view.pool, view.mine, view.seat, view.offers)
-    possible = _possible(view.pool, view.mine).points
-    return tuple([_quantile(possible[bundle], weights) for bundle in bundles(view.pool)])
-
-
-def _quantile(points: Sequence[int], weights: Sequence[float]) -> int:
-    """The most points that the weighted chance of reaching is at least four in five."""
-    below = [0.0] * (TOTAL + 1)
-    for value, weight in zip(points, weights, strict=True):
-        below[value] += weight
-    left = 1 - SURE
-    for value, weight in enumerate(below):
-        left -= weight
-        if left < 0:
-            return value
-    return TOTAL
 
 
 def likely_values(view: View) -> tuple[float, float, float]:

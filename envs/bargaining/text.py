@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from forethought.agent.types import Candidate, Goal
-from forethought.envs.bargaining.beliefs import View, least_values, likely_values, value_to_them
+from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
 from forethought.envs.bargaining.rules import ITEMS, TOTAL, Bundle, bundles, rest, worth
 
 _NEARLY = 0.25
@@ -156,8 +156,7 @@ class _Table:
     left: tuple[Bundle, ...]
     """What the other would get."""
     thoughts: tuple[str, ...]
-    """The thought, with three gaps: what is left to the other, what that is at least, and how far
-    it is from their ask."""
+    """The thought, with two gaps: what is left to the other, and how far that is from their ask."""
     actions: tuple[str, ...]
     by_worth: tuple[tuple[int, tuple[int, ...]], ...]
     """Own points with the places of the bundles worth that much, most points first."""
@@ -170,8 +169,7 @@ def _table(pool: Bundle, mine: Bundle) -> _Table:
     return _Table(
         tuple(rest(pool, take) for take in takes),
         tuple(
-            f"I ask for {points} points, which leaves them about %.1f and hardly less than %d,"
-            " short of their ask by %.1f."
+            f"I ask for {points} points, which leaves them about %.1f, short of their ask by %.1f."
             for points in own
         ),
         tuple(say_offer(take) for take in takes),
@@ -233,27 +231,19 @@ def thoughts(view: View) -> tuple[Candidate, ...]:
         found.append(
             Candidate(f"I agree now, which gives me {view.offered} points for sure.", action=AGREE)
         )
-    least = dict(zip(bundles(view.pool), least_values(view), strict=True))
-    left = tuple([least[bundle] for bundle in _table(view.pool, view.mine).left])
-    return (*found, *_asking(view.pool, view.mine, likely, wanted, left))
+    return (*found, *_asking(view.pool, view.mine, likely, wanted))
 
 
 @lru_cache(maxsize=1024)
 def _asking(
-    pool: Bundle,
-    mine: Bundle,
-    likely: tuple[float, float, float],
-    wanted: float,
-    least: tuple[int, ...],
+    pool: Bundle, mine: Bundle, likely: tuple[float, float, float], wanted: float
 ) -> tuple[Candidate, ...]:
     """Every offer with the thought behind it, in the order of `bundles`."""
     table = _table(pool, mine)
     theirs = _leavings(pool, mine, likely).theirs
     return tuple(
         [
-            Candidate(thought % (left, sure, wanted - left), "", action)
-            for thought, left, sure, action in zip(
-                table.thoughts, theirs, least, table.actions, strict=True
-            )
+            Candidate(thought % (left, wanted - left), "", action)
+            for thought, left, action in zip(table.thoughts, theirs, table.actions, strict=True)
         ]
     )
