@@ -288,6 +288,7 @@ class Event:
         "goals",
         "critique",
         "refined",
+        "kept",
         "action",
         "fallback",
         "end",

@@ -20,6 +20,7 @@ _STYLES = {
     "thought": "bold",
     "critique": "",
     "refined": "bold cyan",
+    "kept": "cyan",
     "action": "bold green",
     "fallback": "yellow",
     "end": "bold",

@@ -246,6 +246,8 @@ class Refine:
         plan.rows.append(row)
         ranked = weigh(plan.thoughts, plan.goals, plan.rows)
         if is_supported(row) and _score_of(ranked, better) < _score_of(ranked, current):
+            told = f"the thought stands; the critic gives less to: {better.thought}"
+            desk.turn.emit(Event("kept", told, plan.goals, tuple(row)))
             return False
         plan.chosen = better
         desk.turn.emit(Event("refined", better.thought, plan.goals, tuple(row)))

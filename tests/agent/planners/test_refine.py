@@ -71,11 +71,12 @@ async def test_an_accepted_or_repeated_thought_stands(
 
 
 async def test_a_refined_thought_with_worse_estimates_is_not_taken(
-    turn: Any, fake_model: Any
+    turn: Any, fake_model: Any, events: list[Event]
 ) -> None:
     decision = await Refine(by_thought(push=0.5, ask=0.3)).decide(turn(fake_model(script())))
     assert decision.candidate.thought == "I push hard."
     assert decision.weighed == 2
+    assert [e.kind for e in events] == ["thought", "goals", "critique", "kept"]
 
 
 async def test_a_clear_estimate_skips_refinement(turn: Any, fake_model: Any) -> None:
