@@ -50,7 +50,7 @@ ARMS = ("heuristic", "unguided", "rank+permuted", "rank")
 TALK_ARM = "refine@builtin"
 TALK_OPPONENT = "conceder"
 TALK_SEED = 2
-"""Of the talk, whatever the demo's own seed: one in which a thought gives way to another."""
+"""Of the talk, whatever the demo's own seed, so that it is short."""
 
 
 @dataclass(frozen=True, slots=True)
