@@ -49,8 +49,8 @@ WORLD = "bargaining-v0"
 ARMS = ("heuristic", "unguided", "rank+permuted", "rank")
 TALK_ARM = "refine@builtin"
 TALK_OPPONENT = "conceder"
-TALK_SEED = 2
-"""Of the talk, whatever the demo's own seed, so that it is short."""
+TALK_SEED = 5
+"""Of the talk, whatever the demo's own seed: chosen so that one thought gives way to another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; marg
 table { border-collapse: collapse; margin: 0.5rem 0 1.5rem }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; white-space: nowrap }
-th:first-child, td:first-child { text-align: left; white-space: normal }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 15rem }
 img { max-width: 100% }
 small { color: #666 }
 """
