@@ -65,11 +65,6 @@ class LearnedValue:
         self._goal_projection = projection(widths["goal"])
         self._goals = lru_cache(maxsize=256)(self._encode_goals)
 
-    def raw(self, state: str, candidates: Sequence[Candidate], goals: Sequence[str]) -> Floats:
-        """Uncalibrated scores of each member, shape `(M, len(candidates), len(goals))`."""
-        judged, _ = self._judge([state] * len(candidates), candidates)
-        return self._critic.scores(judged, self._goals(tuple(goals))[0])
-
     def estimate(
         self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
     ) -> list[list[Estimate]]:

@@ -5,13 +5,10 @@ clips what lies far outside. How much of a text falls on columns that never vari
 how foreign it is; `support` uses that.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from forethought.agent.protocols import Encoder
 
 Floats = NDArray[np.float32]
 BLOCKS = ("state", "thought", "prefix", "goal")
@@ -64,12 +61,3 @@ def fit_block(encoded: Floats, weights: Floats | None = None) -> Block:
         np.maximum(spread[columns], _LEAST_SPREAD).astype(np.float32),
         np.any(encoded != 0, axis=0),
     )
-
-
-def encode_blocks(encoder: Encoder, texts: Mapping[str, Sequence[str]]) -> dict[str, Floats]:
-    """Encode the texts of each block.
-
-    Returns:
-        Block name to an array of shape `(len(texts[block]), encoder.dim)`.
-    """
-    return {name: encoder.encode(list(found)) for name, found in texts.items()}

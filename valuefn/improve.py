@@ -25,7 +25,7 @@ from forethought.agent.errors import ConfigError
 from forethought.agent.planners.bot import BotPlanner
 from forethought.agent.planners.rank import Rank
 from forethought.agent.protocols import Planner, Turn
-from forethought.agent.trace import FILE_NAME, read_traces
+from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Candidate, Decision, Episode, Trace
 from forethought.envs.registry import World
 from forethought.envs.rollouts import Recording, plan, play
@@ -289,15 +289,3 @@ class _Work:
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self._progress is not None:
             self._progress(stage, done, total)
-
-
-def all_traces(out: Path) -> list[Trace]:
-    """The training episodes of all rounds in a directory that `improve` wrote.
-
-    Raises:
-        DataError: If a round's file is not a traces file.
-    """
-    found: list[Trace] = []
-    for folder in sorted(out.glob("round-*")):
-        found += read_traces(folder).traces
-    return found

@@ -1,7 +1,5 @@
 """Measures of predicted chances: discrimination, calibration, coverage, and their intervals."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,33 +65,6 @@ def reliability(chance: Floats, truth: Floats, bins: int = BINS) -> list[tuple[f
         for cell in np.array_split(order, bins)
         if len(cell)
     ]
-
-
-def resample_groups(
-    groups: NDArray[np.int64],
-    statistic: Callable[[NDArray[np.int64]], float],
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> tuple[float, float]:
-    """Bootstrap 95 % interval of a statistic, resampling whole groups.
-
-    Args:
-        groups: Group of each row, shape `(N,)`.
-        statistic: Given row indices, with repetition, returns a number; NaN is passed over.
-        seed: Equal seeds give equal intervals.
-        resamples: Bootstrap samples.
-    """
-    rng = np.random.default_rng(seed)
-    order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
-    members = np.split(order, starts[1:])
-    found = []
-    for _ in range(resamples):
-        drawn = rng.integers(len(members), size=len(members))
-        found.append(statistic(np.concatenate([members[i] for i in drawn])))
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def midranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
