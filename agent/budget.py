@@ -8,11 +8,11 @@ environments or retries.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from forethought.agent.errors import BudgetExhausted, ConfigError
-from forethought.agent.protocols import Model
+from forethought.agent.protocols import CallsTools, Hear, Model, Streams
 from forethought.agent.types import Reply, Request, Usage
 
 CHARACTERS_PER_TOKEN = 4
@@ -135,6 +135,26 @@ class Meter:
             ModelError: As the model wrapped.
             BudgetExhausted: If the call would pass a limit, or the seconds ran out under way.
         """
+        return await self._metered(request, self._model.complete)
+
+    async def stream(self, request: Request, hear: Hear) -> Reply:
+        """As `complete`, heard while it is written where the model can be.
+
+        Raises:
+            ModelError: As the model wrapped.
+            BudgetExhausted: As `complete`.
+        """
+        model = self._model
+        if not isinstance(model, Streams):
+            return await self.complete(request)
+        return await self._metered(request, lambda clipped: model.stream(clipped, hear))
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether the model wrapped calls tools in its server's own way."""
+        return isinstance(self._model, CallsTools) and self._model.calls_tools
+
+    async def _metered(self, request: Request, ask: Callable[[Request], Awaitable[Reply]]) -> Reply:
         self.check()
         request, held = self._clip(request)
         self._calls += 1
@@ -143,7 +163,7 @@ class Meter:
         reply: Reply | None = None
         try:
             async with asyncio.timeout(self._clock.left) as deadline:
-                reply = await self._model.complete(request)
+                reply = await ask(request)
         except TimeoutError:
             if deadline.expired():
                 self._clock.check("a call")

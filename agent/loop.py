@@ -50,6 +50,15 @@ class Settles(Protocol):
         ...
 
 
+@runtime_checkable
+class Grades(Protocol):
+    """An environment that can say of any answer whether it would be right."""
+
+    def grade(self, action: str) -> bool:
+        """Whether the episode would succeed with this answer."""
+        ...
+
+
 def ignore(event: Event) -> None:
     """The listener of an episode that nobody watches."""
 
@@ -66,6 +75,7 @@ async def run_episode(
     listen: Listen = ignore,
     max_steps: int = 100,
     summarise: Summarise | None = None,
+    live: bool = False,
 ) -> Trace:
     """Play one episode and record it.
 
@@ -80,6 +90,7 @@ async def run_episode(
         listen: Called with every event as it happens.
         max_steps: Decisions after which the episode is cut off, refused actions included.
         summarise: Writes the state where the world writes none and there is a model.
+        live: Whether replies are told piece by piece, as events of the kind `text`.
 
     Returns:
         The trace, with an outcome whatever happened.
@@ -87,7 +98,7 @@ async def run_episode(
     Raises:
         UserError: If the caller has to change something, such as an option of the world.
     """
-    run = Run(env, planner, episode, model, budget, writer, listen, summarise)
+    run = Run(env, planner, episode, model, budget, writer, listen, summarise, live=live)
     return await run.play(options or {}, max_steps)
 
 
@@ -107,6 +118,8 @@ class Run:
         writer: TraceWriter | None = None,
         listen: Listen = ignore,
         summarise: Summarise | None = None,
+        *,
+        live: bool = False,
     ) -> None:
         self.episode = episode
         self.failure: RunError | None = None
@@ -118,6 +131,7 @@ class Run:
         self._model = Meter(model, self._budget, self._clock) if model else None
         self._writer = writer
         self._listen = listen
+        self._live = live
         self._summarise = summarise or Summariser()
         self._rng = random.Random(
             f"{episode.env} {episode.seed} {episode.instance} {episode.seat} {episode.opponent}"
@@ -179,10 +193,18 @@ class Run:
         state = await self._describe(observation)
         self._listen(Event("state", state))
         turn = Turn(
-            observation, state, self._model, self._rng, history=self.steps, emit=self._listen
+            observation,
+            state,
+            self._model,
+            self._rng,
+            history=self.steps,
+            emit=self._listen,
+            live=self._live,
         )
         with self._border("planner"):
             decision = await self._planner.decide(turn)
+        if decision.attempts and isinstance(self._env, Grades):
+            decision = self._graded(decision, self._env)
         if self._model:
             decision = replace(decision, usage=self._model.take())
         self._listen(Event("action", decision.action))
@@ -199,6 +221,14 @@ class Run:
         if not (terminated or truncated):
             return seen, None
         return seen, self._outcome(info, "terminated" if terminated else "truncated")
+
+    def _graded(self, decision: Decision, env: Grades) -> Decision:
+        """The decision, its attempts graded for the record."""
+        with self._border("environment"):
+            graded = tuple(
+                replace(attempt, correct=env.grade(attempt.action)) for attempt in decision.attempts
+            )
+        return replace(decision, attempts=graded)
 
     async def _describe(self, observation: Observation) -> str:
         """The state: the world's, else the model's summary, else what is seen."""
@@ -306,5 +336,7 @@ def _observe(text: Any, info: Any) -> Observation:
         tuple(info.get("candidates", ())),
         tuple(info.get("legal_actions", ())),
         tuple(info.get("goals", ())),
+        tuple(info.get("tools", ())),
+        info.get("action_schema"),
         info,
     )

@@ -7,7 +7,7 @@ is awaitable.
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from forethought.agent.types import (
     Candidate,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 T = TypeVar("T")
+D = TypeVar("D")
 MaybeAwaitable: TypeAlias = T | Awaitable[T]
 
 
@@ -47,8 +48,57 @@ class Model(Protocol):
         ...
 
 
+Hear = Callable[[str | None], None]
+"""Told each piece of a reply's text as it is written; `None` voids the pieces so far."""
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A model that can be heard while it writes."""
+
+    name: str
+
+    async def stream(self, request: Request, hear: Hear) -> Reply:
+        """As `complete`, and tell `hear` of the text on the way.
+
+        What was heard is provisional: the reply that is returned is what counts.
+
+        Raises:
+            ModelError: As `complete`.
+            BudgetExhausted: As `complete`.
+        """
+        ...
+
+
+@runtime_checkable
+class CallsTools(Protocol):
+    """A model that may be able to call tools in its server's own way."""
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether `Request.tools` is used and `Reply.calls` is filled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext(Generic[D]):
+    """What a tool may know of the run that calls it."""
+
+    deps: D
+    """What the application gave to the run; `None` where it gave nothing."""
+    episode: str = ""
+    """Id of the run."""
+    step: int = 0
+    """Decisions taken before this call."""
+    tell: Callable[[str], None] = field(default=lambda text: None)
+    """Shows a line to whoever watches the run."""
+
+
 class Tool(Protocol):
-    """Something an agent can call."""
+    """Something an agent can call.
+
+    A tool that has `call_in(context, arguments)` as well is called by that, with a `RunContext`.
+    """
 
     name: str
     description: str
@@ -68,9 +118,11 @@ class Environment(Protocol):
 
     `info` may hold `state`, `candidates`, `legal_actions` and `goals` (see `Observation`), `rules`
     (standing text for the model, shown with every prompt and not recorded), `invalid` after a
-    refused action, `facts` (recorded with the step), and must hold `outcome` (an `Outcome`) once
-    the episode has ended. A method `settle(outcome)`, where there is one, completes the outcome of
-    an episode that was stopped before its end.
+    refused action, `facts` (recorded with the step), `tools` and `action_schema` (how actions are
+    written, see `Observation`), and must hold `outcome` (an `Outcome`) once the episode has ended.
+    A method `settle(outcome)`, where there is one, completes the outcome of
+    an episode that was stopped before its end. A method `grade(action)`, where there is one, says
+    whether an answer would be right; it is asked for the record and never by a policy.
     """
 
     id: str
@@ -149,6 +201,8 @@ class Turn:
     """The episode's own generator."""
     history: Sequence[Step] = ()
     emit: Callable[[Event], None] = field(default=_ignore)
+    live: bool = False
+    """Whether replies are told piece by piece, as events of the kind `text`."""
 
 
 class Planner(Protocol):

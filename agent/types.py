@@ -80,6 +80,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What a model is told of a tool."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    """JSON schema of the arguments, an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of one tool, arguments not yet checked."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """Everything a model needs for one reply."""
 
@@ -91,6 +109,9 @@ class Request:
     schema: Mapping[str, Any] | None = None
     """JSON schema the reply must follow; `None` for free text. Ignored by models that cannot be
     constrained."""
+    tools: tuple[ToolSpec, ...] = ()
+    """Tools the reply may call in the server's own way; ignored by models that have none (see
+    `CallsTools`)."""
     max_tokens: int = 256
     """Longest reply, tokens."""
     temperature: float = 0.7
@@ -137,6 +158,8 @@ class Reply:
     (`emulated`)."""
     finish: str = "stop"
     """Why the reply ended, in the server's words: stop, length, ..."""
+    calls: tuple[ToolCall, ...] = ()
+    """Tools called in the server's own way, in order; the text may then be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +176,10 @@ class Observation:
     """Every action the environment accepts now; empty where any text is accepted."""
     goals: tuple[Goal, ...] = ()
     """The world's outcome vocabulary: sentences whose truth it states when the episode ends."""
+    tools: tuple[ToolSpec, ...] = ()
+    """Tools that an action may call; empty in worlds without."""
+    action_schema: Mapping[str, Any] | None = None
+    """JSON schema of an action, where actions are JSON; `None` where they are plain text."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """The whole `info` mapping, for policies written for one world."""
 
@@ -167,6 +194,34 @@ class Considered:
     asked."""
     score: float | None = None
     """Sum of goal weights times chances, in units of reward; `None` when no critic was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One answer of a two-stage policy: sampled first, then kept or tried again."""
+
+    action: str
+    stop: bool
+    """The decision: true to give this answer, false to try again."""
+    chance: float | None = None
+    """What the decision went by: the chance that the answer is right, 0 to 1, where somebody said.
+    """
+    forced: bool = False
+    """True when no further attempt was allowed, so that `stop` was no decision."""
+    correct: bool | None = None
+    """The world's grade, which no policy sees; `None` where it grades none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchNode:
+    """One node of a search tree, as it stood when the decision was taken."""
+
+    parent: int
+    """Place of its parent in the tree, -1 for the root."""
+    thought: str
+    visits: int
+    value: float
+    """Mean of what was backed up through it, in units of the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +248,10 @@ class Decision:
     prefix_mode: PrefixMode = "none"
     repairs: int = 0
     """Extra calls made because a reply could not be read."""
+    attempts: tuple[Attempt, ...] = ()
+    """Answers sampled on the way, for policies that decide whether to stop; empty elsewhere."""
+    search: tuple[SearchNode, ...] = ()
+    """The tree, root first, for policies that search; empty elsewhere."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """Cost by stage."""
 
@@ -291,8 +350,15 @@ class Event:
         "kept",
         "action",
         "fallback",
+        "text",
+        "restart",
+        "tool",
         "end",
     ]
+    """`text` is a piece of a reply while it is written, `restart` voids the pieces of the reply so
+    far (a try was cut off and is made again), `tool` is what a tool says while it runs."""
     text: str
     goals: tuple[Goal, ...] = ()
     estimates: tuple[Estimate, ...] = ()
+    stage: str = ""
+    """Which step of planning writes, for `text` and `restart`."""

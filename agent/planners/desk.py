@@ -8,12 +8,12 @@ Knows nothing of what is asked.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import clean
-from forethought.agent.protocols import Model, Turn
-from forethought.agent.types import Message, PrefixMode, Request
+from forethought.agent.protocols import Model, Streams, Turn
+from forethought.agent.types import Event, Message, PrefixMode, Reply, Request
 
 T = TypeVar("T")
 Read = Callable[[str], tuple[T | None, str]]
@@ -94,7 +94,7 @@ class Desk:
                 seed=self.turn.rng.getrandbits(31),
             )
             try:
-                reply = await self.model.complete(request)
+                reply = await self._complete(request)
             except BudgetExhausted:
                 if answer is None:
                     raise
@@ -112,6 +112,18 @@ class Desk:
                 Message("assistant", text or "(nothing)"),
                 Message("user", REPAIR.format(problem=problem)),
             )
+
+    async def _complete(self, request: Request) -> Reply:
+        """The reply, told piece by piece where somebody wants it so and the model can."""
+        turn, model = self.turn, self.model
+        if not (turn.live and isinstance(model, Streams)):
+            return await model.complete(request)
+
+        def hear(piece: str | None) -> None:
+            kind: Literal["restart", "text"] = "restart" if piece is None else "text"
+            turn.emit(Event(kind, piece or "", stage=request.stage))
+
+        return await model.stream(request, hear)
 
 
 def check_template(name: str, template: str, known: Collection[str]) -> str:
