@@ -14,7 +14,7 @@ from forethought.agent.types import Candidate, Estimate, Evidence, Goal
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head
 from forethought.valuefn.inference import Critic
-from forethought.valuefn.support import nearest, projection, strange_rows
+from forethought.valuefn.support import Neighbours, projection, strange_rows
 from forethought.valuefn.threads import one_thread
 
 Floats = NDArray[np.float32]
@@ -63,6 +63,8 @@ class LearnedValue:
             raise HeadError("the head's input blocks do not fit its weights")
         self._projection = projection(judged)
         self._goal_projection = projection(widths["goal"])
+        self._logged = Neighbours(head.support.references)
+        self._known_goals = Neighbours(head.support.goals)
         self._goals = lru_cache(maxsize=256)(self._encode_goals)
 
     def estimate(
@@ -90,7 +92,8 @@ class LearnedValue:
             judged, strange = self._judge(states, candidates)
             encoded, known_goals = self._goals(tuple(goals))
             scores = self._critic.scores(judged, encoded)
-            near = self.head.support.near(judged @ self._projection) & ~strange
+            distances = self._logged.distances(judged @ self._projection)
+            near = (distances <= self.head.support.reach) & ~strange
         supported = near[:, None] & known_goals[None, :]
         return Chances(*self.head.calibration.interval(scores), supported)
 
@@ -99,9 +102,7 @@ class LearnedValue:
     ) -> list[Evidence]:
         """The logged thoughts nearest to this one and how their episodes ended."""
         judged, _ = self._judge([state], [candidate])
-        distances, indices = _nearest(
-            judged @ self._projection, self.head.support.references, nearest
-        )
+        distances, indices = self._logged.nearest(judged @ self._projection, nearest)
         index = self.head.goals.index(goal.text) if goal.text in self.head.goals else -1
         return [
             Evidence(r.episode, r.state, r.thought, float(distance), index in r.reached)
@@ -135,15 +136,14 @@ class LearnedValue:
         return np.concatenate(features, axis=1), strange
 
     def _encode_goals(self, goals: tuple[str, ...]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Features of shape `(G, D)`, and whether each goal lies near a training goal."""
+        """Goals for `Critic.scores`, and whether each lies near a training goal."""
         block = self.head.blocks["goal"]
         encoded = self.encoder.encode(list(goals))
         features = block.apply(encoded)
         foreign = block.foreign(encoded) > self.head.support.foreign["goal"]
-        return features, self.head.support.near_goal(features @ self._goal_projection) & ~foreign
-
-
-_nearest = nearest
+        distances = self._known_goals.distances(features @ self._goal_projection)
+        near = (distances <= self.head.support.goal_reach) & ~foreign
+        return self._critic.embed(features), near
 
 
 def load_critic(

@@ -108,7 +108,7 @@ def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
     """Raw scores of each member for every outcome sentence, shape `(M, len(rows), G)`."""
     critic = Critic(trained.weights)
     parts = [
-        critic.scores(_judged(run.inputs, run.data, part), run.inputs.goal)
+        critic.scores(_judged(run.inputs, run.data, part), critic.embed(run.inputs.goal))
         for part in np.array_split(rows, max(1, len(rows) // 2048))
     ]
     return np.concatenate(parts, axis=1)

@@ -24,8 +24,10 @@ def _mlp(weights: Mapping[str, Floats], name: str, x: Floats) -> Floats:
         h = h @ weights[f"{name}.weights.{layer}"] + weights[f"{name}.biases.{layer}"]
         if layer + 1 < LAYERS:
             h = h / (1 + np.exp(-h))
-            h -= h.mean(axis=-1, keepdims=True)
-            h /= np.sqrt(np.square(h).mean(axis=-1, keepdims=True) + np.float32(1e-5))
+            mean = np.float32(1 / h.shape[-1])
+            h -= np.add.reduce(h, axis=-1, keepdims=True) * mean
+            spread = np.einsum("kbi,kbi->kb", h, h)[..., None] * mean
+            h /= np.sqrt(spread + np.float32(1e-5))
     return h
 
 
@@ -45,28 +47,33 @@ class Critic:
             self.inputs = self.weights["phi.weights.0"].shape[1]
             self.goals = self.weights["psi.weights.0"].shape[1]
             self._hidden = self.weights["phi.weights.1"].shape[1]
-            self._goal_side(np.zeros((1, self.goals), dtype=np.float32))
-            self._thought_side(np.zeros((1, self.inputs), dtype=np.float32))
+            self.embed(np.zeros((1, self.goals), dtype=np.float32))
+            _mlp(self.weights, "phi", np.zeros((1, self.inputs), dtype=np.float32))
         except (KeyError, ValueError, IndexError) as error:
             raise HeadError(f"the head's weights do not fit together: {error}") from error
 
-    def _thought_side(self, x: Floats) -> Floats:
-        return _mlp(self.weights, "phi", x)
+    def embed(self, g: Floats) -> Floats:
+        """What the critics make of goals, once for many thoughts.
 
-    def _goal_side(self, g: Floats) -> Floats:
+        Args:
+            g: Goals, shape `(G, goals)`.
+
+        Returns:
+            For `scores`, shape `(2 M, G, hidden + 1)`.
+        """
         return _mlp(self.weights, "psi", g)
 
-    def scores(self, x: Floats, g: Floats) -> Floats:
+    def scores(self, x: Floats, q: Floats) -> Floats:
         """Raw scores of each ensemble member, its twins averaged.
 
         Args:
             x: State, thought and prefix, shape `(B, inputs)`.
-            g: Goals, shape `(G, goals)`.
+            q: Goals as `embed` gives them.
 
         Returns:
             Shape `(M, B, G)`, in [0, 1].
         """
-        p, q = self._thought_side(x), self._goal_side(g)
+        p = _mlp(self.weights, "phi", x)
         logits = p[..., :-1] @ q[..., :-1].transpose(0, 2, 1) / np.float32(math.sqrt(self._hidden))
         logits += p[..., -1:] + q[..., -1:].transpose(0, 2, 1)
         chances = sigmoid(logits)

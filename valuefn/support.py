@@ -28,27 +28,48 @@ def projection(inputs: int, seed: int = 0) -> Floats:
     return scaled
 
 
-def nearest(points: Floats, references: Floats, count: int = 1) -> tuple[Floats, NDArray[np.int64]]:
-    """Distances to and indices of the nearest references.
+class Neighbours:
+    """Points that others are measured against, laid out so that one product gives all distances.
 
     Args:
-        points: Shape `(B, W)`.
         references: Shape `(R, W)`.
-        count: How many, at most `R`.
-
-    Returns:
-        Distances and indices of shape `(B, count)`, nearest first.
     """
-    lengths = np.einsum("rw,rw->r", references, references)
-    # |p - r|^2 without |p|^2, which changes no order
-    partial = points @ (-2 * references.T) + lengths
-    if count == 1:
-        order = partial.argmin(axis=1)[:, None]
-    else:
+
+    def __init__(self, references: Floats) -> None:
+        lengths = np.einsum("rw,rw->r", references, references)
+        # |p - r|^2 = |p|^2 + (p, 1) . (-2 r, |r|^2)
+        self._table = np.ascontiguousarray(np.column_stack([-2 * references, lengths]).T)
+
+    def _partial(self, points: Floats) -> Floats:
+        """Squared distances less the points' own squared lengths, shape `(B, R)`."""
+        ones = np.ones((len(points), 1), dtype=np.float32)
+        partial: Floats = np.concatenate([points, ones], axis=1) @ self._table
+        return partial
+
+    def distances(self, points: Floats) -> Floats:
+        """Distance of each point of shape `(B, W)` to the nearest reference, shape `(B,)`."""
+        return _distance(self._partial(points).min(axis=1), points)
+
+    def nearest(self, points: Floats, count: int) -> tuple[Floats, NDArray[np.int64]]:
+        """Distances to and indices of the nearest references.
+
+        Args:
+            points: Shape `(B, W)`.
+            count: How many, at most `R`.
+
+        Returns:
+            Distances and indices of shape `(B, count)`, nearest first.
+        """
+        partial = self._partial(points)
         order = np.argsort(partial, axis=1, kind="stable")[:, :count]
-    own = np.einsum("bw,bw->b", points, points)[:, None]
-    found = np.sqrt(np.maximum(np.take_along_axis(partial, order, axis=1) + own, 0))
-    return found.astype(np.float32), order.astype(np.int64)
+        found = _distance(np.take_along_axis(partial, order, axis=1).T, points).T
+        return found, order.astype(np.int64)
+
+
+def _distance(partial: Floats, points: Floats) -> Floats:
+    own = np.einsum("bw,bw->b", points, points)
+    found: Floats = np.sqrt(np.maximum(partial + own, 0)).astype(np.float32)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +86,6 @@ class Support:
     """Greatest distance to a goal that still counts as near."""
     foreign: Mapping[str, float]
     """By block: greatest share of a text on features that no training text has."""
-
-    def near(self, points: Floats) -> NDArray[np.bool_]:
-        """Whether each point of shape `(B, W)` is near a reference."""
-        return nearest(points, self.references)[0][:, 0] <= self.reach
-
-    def near_goal(self, points: Floats) -> NDArray[np.bool_]:
-        """Whether each goal of shape `(G, W)` is near a training goal."""
-        return nearest(points, self.goals)[0][:, 0] <= self.goal_reach
 
 
 def fit_support(
@@ -91,10 +104,10 @@ def fit_support(
         held_goals: Projected held-out goals, shape `(P, W)`; may be empty.
         foreign: By block, share of each held-out text on features no training text has.
     """
-    reach = float(np.quantile(nearest(held, train)[0][:, 0], _QUANTILE))
+    reach = float(np.quantile(Neighbours(train).distances(held), _QUANTILE))
     goal_reach = 0.0
     if len(held_goals):
-        goal_reach = float(np.quantile(nearest(held_goals, goals)[0][:, 0], _QUANTILE))
+        goal_reach = float(np.quantile(Neighbours(goals).distances(held_goals), _QUANTILE))
     return Support(
         train,
         goals,
