@@ -22,7 +22,7 @@ from forethought.agent.planners.rank import Rank
 from forethought.agent.planners.refine import Refine
 from forethought.agent.protocols import Encoder, Planner, Turn, ValueFunction
 from forethought.agent.types import Candidate, Estimate, Evidence, Goal, Observation, Request
-from forethought.envs.registry import get_world
+from forethought.envs.bargaining.world import Bargaining
 from forethought.valuefn.cache import RememberingEncoder
 from forethought.valuefn.critic import LearnedValue
 from forethought.valuefn.encoders import make_encoder
@@ -49,8 +49,7 @@ class Instant:
 
 
 def observations(count: int) -> list[Observation]:
-    world = get_world("bargaining-v0")
-    env = world.make()
+    env = Bargaining()
     found = []
     for number in range(count):
         text, info = env.reset(seed=number, options={"instance": 1_000_000 + number})
