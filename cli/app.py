@@ -222,6 +222,34 @@ def demo(
     run(out, seed=seed, quick=quick, as_json=as_json)
 
 
+@app.command()
+def reword(
+    traces: Annotated[
+        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+    ],
+    model: Annotated[str, typer.Option(help="Model whose words are wanted.", metavar="NAME")],
+    out: Annotated[Path, typer.Option(help="Folder for traces.jsonl and wordings.json.")],
+    wordings: Annotated[int, typer.Option(min=1, help="Wordings asked for each sentence.")] = 6,
+    thoughts: Annotated[
+        int, typer.Option(min=0, help="Reword the most frequent thoughts as well, this many.")
+    ] = 0,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say logged outcomes and thoughts in a model's own words too, for heads trained on them."""
+    from forethought.cli.learning import reword_traces as run
+
+    run(
+        traces,
+        model=model,
+        out=out,
+        count_each=wordings,
+        thoughts=thoughts,
+        seed=seed,
+        as_json=as_json,
+    )
+
+
 @train_app.command("value")
 def train_value(
     traces: Annotated[

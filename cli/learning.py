@@ -1,10 +1,12 @@
-"""`train value`, `eval value` and `improve`: heads from traces, and what they are worth.
+"""`reword`, `train value`, `eval value` and `improve`: heads from traces, and what they are worth.
 
 Reads traces and prints figures; how a head is trained and judged is the value package's part.
 """
 
+import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from forethought.agent.errors import ConfigError, UnknownName
-from forethought.agent.trace import read_traces
+from forethought.agent.rewording import reword, reworded
+from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
@@ -89,6 +92,53 @@ def _value(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def reword_traces(
+    names: Sequence[str],
+    *,
+    model: str,
+    out: Path,
+    count_each: int,
+    thoughts: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Write the traces again, with outcomes and thoughts also in a model's own words."""
+    screen = Screen(as_json=as_json)
+    check_folder(out)
+    if (out / FILE_NAME).exists():
+        raise ConfigError(f"{out / FILE_NAME} exists; choose another --out")
+    traces = load_traces(names, screen)
+    from forethought.agent.models.names import load_model
+
+    speaker = load_model(model)
+    outcomes = [t.outcome for t in traces if t.outcome is not None]
+    texts = [text for each in outcomes for text in (*each.reached, *each.missed)]
+    spoken = Counter(step.decision.candidate.thought for t in traces for step in t.steps)
+    texts += [text for text, _ in spoken.most_common(thoughts) if text]
+    with screen.progress() as tell:
+        wordings = asyncio.run(
+            reword(
+                speaker,
+                texts,
+                count=count_each,
+                path=out / "wordings.json",
+                progress=lambda done, total: tell("reword", done, total),
+            )
+        )
+    write_traces(out / FILE_NAME, reworded(traces, wordings, seed=seed))
+    kept = sum(map(len, wordings.values()))
+    screen.say(f"{count(len(wordings), 'text')}, {count(kept, 'wording')} kept")
+    screen.say(f"traces: {out / FILE_NAME}")
+    screen.result(
+        {
+            "texts": len(wordings),
+            "wordings": kept,
+            "without": sorted(text for text, said in wordings.items() if not said),
+            "traces": out / FILE_NAME,
+        }
+    )
 
 
 def train_value(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from forethought.agent.trace import read_traces
 from forethought.valuefn.critic import load_critic
 
 Run = Any
@@ -133,3 +134,21 @@ def test_settings_that_cannot_be(
     assert words in said.err
     assert said.err.count("\n") == 1
     assert not (tmp_path / "h").exists()
+
+
+def test_reword_adds_the_models_words(run: Run, kept: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps([json.dumps({"wordings": ["So it went.", "It came to pass."]})]))
+    call = ("reword", kept / "signs", "--model", f"scripted:{script}", "--out", tmp_path / "said")
+    found = run(*call, "--thoughts", 1, "--json").json
+    assert found["texts"] >= 2
+    assert found["wordings"] == 2 * found["texts"]
+    after = read_traces(tmp_path / "said").traces
+    stated = [t.outcome for t in after if t.outcome is not None]
+    assert all("So it went." in (*each.reached, *each.missed) for each in stated)
+    thoughts = {step.decision.candidate.thought for t in after for step in t.steps}
+    assert "It came to pass." in thoughts
+    again = run(*call)
+    assert again.code == 2
+    assert "exists" in again.err
+    assert run("train", "value", tmp_path / "said", "--out", tmp_path / "h", *FAST).code == 0
