@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
-def made(name: str, **options: object) -> OpenAIModel:
+def made(name: str, **options: Any) -> OpenAIModel:
     model = load_model(name, **options)
     assert isinstance(model, OpenAIModel)
     return model
