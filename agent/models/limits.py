@@ -13,6 +13,7 @@ import asyncio
 import math
 import threading
 import time
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -36,7 +37,8 @@ class _Window:
         self._limit = limit
         self._period = period
         self._held = 0
-        self._spent: deque[tuple[float, int]] = deque()
+        self._spent: list[tuple[float, int]] = []
+        """Date and amount, earliest first."""
         self._sum = 0
 
     def wait(self, need: int, now: float) -> float:
@@ -44,8 +46,9 @@ class _Window:
 
         More than the whole limit fits when nothing else is there: it goes through alone.
         """
-        while self._spent and self._spent[0][0] <= now - self._period:
-            self._sum -= self._spent.popleft()[1]
+        old = bisect_right(self._spent, (now - self._period, math.inf))
+        self._sum -= sum(amount for _, amount in self._spent[:old])
+        del self._spent[:old]
         missing = min(need, self._limit) + self._held + self._sum - self._limit
         if missing <= 0:
             return 0.0
@@ -60,9 +63,14 @@ class _Window:
         self._held += amount
 
     def spend(self, amount: int, date: float) -> None:
-        """Count an amount for one period from `date` on; dates must not fall."""
-        self._spent.append((date, amount))
+        """Count an amount until one period after `date`."""
+        insort(self._spent, (date, amount))
         self._sum += amount
+
+    def redate(self, amount: int, old: float, new: float) -> None:
+        """Count an amount spent on a date yet to come from an earlier one."""
+        del self._spent[bisect_left(self._spent, (old, amount))]
+        insort(self._spent, (new, amount))
 
 
 @dataclass(slots=True)
@@ -87,6 +95,8 @@ class Slot:
     """Tokens of the prompt, estimated."""
     reply: int
     """Longest reply, tokens."""
+    counted: float = 0.0
+    """When the request counts as having reached the server."""
     usage: Usage | None = None
     """What the call cost in the end; `None` for one that failed."""
 
@@ -118,8 +128,9 @@ class Limiter:
 
     period: ClassVar[float] = 60.0
     """Seconds after which what was spent comes back."""
-    transit: ClassVar[float] = 1.0
-    """Seconds that a request may take to reach the server, which counts it when it arrives."""
+    transit: ClassVar[float] = 5.0
+    """Seconds that a request may take to reach the server, which counts it when it arrives. An
+    answer that comes sooner shows that it had arrived by then."""
 
     def __init__(
         self,
@@ -188,8 +199,9 @@ class Limiter:
 
     def _book(self, slot: Slot) -> None:
         self._free -= 1
+        slot.counted = self._clock() + self.transit
         if self._requests:
-            self._requests.spend(1, self._clock() + self.transit)
+            self._requests.spend(1, slot.counted)
         if self._tokens:
             self._tokens.hold(slot.prompt + slot.reply)
 
@@ -198,8 +210,11 @@ class Limiter:
         with self._lock:
             now = self._clock()
             self._free += 1
-            if self._requests and slot.usage and slot.usage.calls > 1:
-                self._requests.spend(slot.usage.calls - 1, now + self.transit)
+            if self._requests and slot.usage:
+                if now < slot.counted:
+                    self._requests.redate(1, slot.counted, now)
+                if slot.usage.calls > 1:
+                    self._requests.spend(slot.usage.calls - 1, now)
             if self._tokens:
                 self._tokens.hold(-slot.prompt - slot.reply)
                 self._tokens.spend(slot.tokens, now)
