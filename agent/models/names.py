@@ -1,8 +1,8 @@
 """Models by name, such as `openai:NAME@http://host/v1`, `gguf:FILE` or `builtin`.
 
-A scheme is one row of a table; its module is imported when it is asked for, not before. What every
-model can be wrapped in (prices, limits, a cache) is put around it here. Knows nothing of how a
-model works.
+A scheme is one row of a table; its module is imported when it is asked for, not before, and so are
+the wrappers (prices, limits, a cache) that any model can be given. Knows nothing of how a model
+works.
 """
 
 import inspect
@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from forethought.agent import models
 from forethought.agent.errors import ConfigError, UnknownName
-from forethought.agent.models.cache import Cached
-from forethought.agent.models.limits import Limited
-from forethought.agent.models.prices import Priced, Prices, load_prices
 from forethought.agent.protocols import Model
+
+if TYPE_CHECKING:
+    from forethought.agent.models.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def load_model(
     requests_per_minute: int | None = None,
     tokens_per_minute: int | None = None,
     concurrency: int | None = None,
-    prices: Prices | str | os.PathLike[str] | None = None,
+    prices: "Prices | str | os.PathLike[str] | None" = None,
     **options: Any,
 ) -> Model:
     """Make the model of that name. Nothing is sent or started before its first request.
@@ -124,19 +125,20 @@ def load_model(
     if scheme.paid or prices is not None:
         model = _priced(model, prices)
     if (requests_per_minute, tokens_per_minute, concurrency) != (None, None, None):
-        model = Limited(
+        model = models.Limited(
             model,
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
             concurrency=concurrency,
         )
-    return model if cache is None else Cached(model, cache)
+    return model if cache is None else models.Cached(model, cache)
 
 
-def _priced(model: Model, prices: Prices | str | os.PathLike[str] | None) -> Model:
+def _priced(model: Model, prices: "Prices | str | os.PathLike[str] | None") -> Model:
     """The model with its price; the bare model where none is known."""
-    table = prices if isinstance(prices, Prices) else load_prices(prices)
-    priced = Priced(model, table)
+    if prices is None or isinstance(prices, str | os.PathLike):
+        prices = models.load_prices(prices)
+    priced = models.Priced(model, prices)
     return model if priced.price is None else priced
 
 

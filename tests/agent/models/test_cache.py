@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forethought.agent.budget import Budget, Meter
@@ -56,6 +56,7 @@ def exact(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(st.tuples(TEXT, REQUESTS), st.tuples(TEXT, REQUESTS))
 def test_different_requests_never_share_a_key(
     one: tuple[str, Request], other: tuple[str, Request]
@@ -77,6 +78,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@settings(deadline=None)
 @given(REQUESTS, st.sampled_from(sorted(CHANGES)))
 def test_equal_requests_share_a_key_and_every_field_counts(request: Request, name: str) -> None:
     copy = replace(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_time import run_in_fake_time
 from fault_server import Answer, Body, chat, refusal, serve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forethought.agent.budget import Budget, Meter
@@ -85,6 +85,7 @@ def most_in_a_minute(events: Sequence[tuple[float, int]]) -> int:
 SECONDS = st.lists(st.floats(0, 90), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(
     limit=st.integers(1, 6),
     concurrency=st.none() | st.integers(1, 4),
@@ -107,6 +108,7 @@ def test_no_minute_holds_more_requests_than_the_limit(
     assert slow.most <= (concurrency or count)
 
 
+@settings(deadline=None)
 @given(
     limit=st.integers(40, 120),
     count=st.integers(1, 15),

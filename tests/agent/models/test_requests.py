@@ -108,15 +108,24 @@ async def test_what_runs_elsewhere_is_not_touched() -> None:
     assert outcome == ["allowed"]
 
 
-CONFTEST = """
+CONFTESTS = [
+    """
+import pytest
+
+@pytest.fixture(autouse=True)
+def no_real_requests(monkeypatch):
+    monkeypatch.setenv("FORETHOUGHT_NO_REQUESTS", "1")
+""",
+    """
 import pytest
 from forethought.agent.models import forbid_requests
 
 @pytest.fixture(autouse=True)
-def no_requests():
+def no_real_requests():
     with forbid_requests():
         yield
-"""
+""",
+]
 TESTS = """
 import pytest
 from forethought.agent.errors import ConfigError
@@ -135,8 +144,9 @@ async def test_async():
 """
 
 
-def test_the_fixture_of_the_docs(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
+@pytest.mark.parametrize("conftest", CONFTESTS, ids=["variable", "context"])
+def test_a_fixture_forbids_requests(tmp_path: Path, conftest: str) -> None:
+    (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode=auto\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
