@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from forethought.agent.errors import BudgetExhausted, ConfigError
-from forethought.agent.protocols import CallsTools, Hear, Model, Streams
+from forethought.agent.protocols import CallsTools, HasPrice, Hear, Model, Streams
 from forethought.agent.types import Reply, Request, Usage
 
 CHARACTERS_PER_TOKEN = 4
@@ -34,7 +34,7 @@ class Budget:
     seconds: float | None = None
     """Wall-clock seconds from the start of the episode."""
     dollars: float | None = None
-    """Price, where the model knows it."""
+    """Price; only for models whose price is known."""
     steps: int | None = None
     """Decisions."""
 
@@ -86,6 +86,16 @@ class Clock:
             raise BudgetExhausted(f"all {self.seconds:g} seconds are used{end}")
 
 
+def prompt_tokens(request: Request) -> int:
+    """Tokens of a request's prompt, estimated from its characters, tools and schema included."""
+    characters = sum(len(message.content) for message in request.messages) + len(request.prefix)
+    for tool in request.tools:
+        characters += len(tool.name) + len(tool.description) + len(str(tool.schema))
+    if request.schema is not None:
+        characters += len(str(request.schema))
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
 class Meter:
     """A model that counts what it costs and refuses a call that would pass a limit.
 
@@ -93,6 +103,9 @@ class Meter:
         model: The model to wrap; a meter too, where several episodes share a budget.
         budget: The limits.
         clock: The clock of `seconds`; by default one that starts now.
+
+    Raises:
+        ConfigError: If dollars are limited and the model's price is not known.
     """
 
     def __init__(
@@ -107,6 +120,11 @@ class Meter:
         self._calls = 0
         self._held_tokens = 0
         self._fresh: dict[str, Usage] = {}
+        if self.budget.dollars is not None and not self.price_known:
+            raise ConfigError(
+                f"a budget of {self.budget.dollars:g} dollars cannot be kept: the price of "
+                f"{model.name} is not known; give one (prices=) or leave dollars out"
+            )
 
     def check(self) -> None:
         """Say whether anything is left to spend.
@@ -154,6 +172,11 @@ class Meter:
         """Whether the model wrapped calls tools in its server's own way."""
         return isinstance(self._model, CallsTools) and self._model.calls_tools
 
+    @property
+    def price_known(self) -> bool:
+        """Whether the dollars counted are what the model wrapped costs."""
+        return isinstance(self._model, HasPrice) and self._model.price_known
+
     async def _metered(self, request: Request, ask: Callable[[Request], Awaitable[Reply]]) -> Reply:
         self.check()
         request, held = self._clip(request)
@@ -177,8 +200,7 @@ class Meter:
         """The request with `max_tokens` that fit, and the tokens to hold while it is under way."""
         if self.budget.tokens is None:
             return request, 0
-        characters = sum(len(message.content) for message in request.messages)
-        prompt = -(-(characters + len(request.prefix)) // CHARACTERS_PER_TOKEN)
+        prompt = prompt_tokens(request)
         room = self.budget.tokens - self.total.tokens - self._held_tokens - prompt
         if room < 1:
             raise BudgetExhausted(
@@ -190,9 +212,15 @@ class Meter:
         return request, prompt + request.max_tokens
 
     def _record(self, stage: str, reply: Reply | None, seconds: float) -> None:
-        """Count a call, failed ones too; what the model did not count itself is filled in."""
+        """Count a call, failed ones too; what the model did not count itself is filled in.
+
+        A reply that came from a cache was no call and is not charged as one.
+        """
         cost = reply.usage if reply else Usage()
-        cost = replace(cost, calls=max(cost.calls, 1), seconds=cost.seconds or seconds)
+        calls = cost.calls if cost.cached else max(cost.calls, 1)
+        if calls == 0:
+            self._calls -= 1
+        cost = replace(cost, calls=calls, seconds=cost.seconds or seconds)
         self.total = self.total + cost
         for ledger in (self.by_stage, self._fresh):
             ledger[stage] = ledger.get(stage, Usage()) + cost

@@ -80,6 +80,16 @@ class CallsTools(Protocol):
         ...
 
 
+@runtime_checkable
+class HasPrice(Protocol):
+    """A model that says whether what it costs is known."""
+
+    @property
+    def price_known(self) -> bool:
+        """Whether `Usage.dollars` is what its calls cost; true for models that cost nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext(Generic[D]):
     """What a tool may know of the run that calls it."""

@@ -130,6 +130,8 @@ class Usage:
     """Wall-clock time spent waiting for the model."""
     dollars: float = 0.0
     """Price where it is known, else 0."""
+    cached: int = 0
+    """Replies that came from a cache; they are no calls and cost nothing."""
 
     @property
     def tokens(self) -> int:
@@ -143,6 +145,7 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.seconds + other.seconds,
             self.dollars + other.dollars,
+            self.cached + other.cached,
         )
 
 

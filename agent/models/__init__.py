@@ -1,31 +1,52 @@
-"""Models: by name, scripted, behind a server, or on llama.cpp. Names resolve on first use."""
+"""Models: by name, scripted, behind a server, or on llama.cpp; and what can be put around one.
+
+Names resolve on first use.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forethought.agent.models.cache import Cached
+    from forethought.agent.models.limits import Limited, Limiter
     from forethought.agent.models.llamacpp import BuiltinModel, LlamaCppModel
     from forethought.agent.models.names import load_model, model_schemes
     from forethought.agent.models.openai import OpenAIModel
+    from forethought.agent.models.prices import Priced, load_prices
+    from forethought.agent.models.requests import allow_requests, forbid_requests
     from forethought.agent.models.scripted import FunctionModel, ScriptedModel
 
 __all__ = [
     "BuiltinModel",
+    "Cached",
     "FunctionModel",
+    "Limited",
+    "Limiter",
     "LlamaCppModel",
     "OpenAIModel",
+    "Priced",
     "ScriptedModel",
+    "allow_requests",
+    "forbid_requests",
     "load_model",
+    "load_prices",
     "model_schemes",
 ]
 
 _MODULES = {
     "BuiltinModel": "llamacpp",
+    "Cached": "cache",
     "FunctionModel": "scripted",
+    "Limited": "limits",
+    "Limiter": "limits",
     "LlamaCppModel": "llamacpp",
     "OpenAIModel": "openai",
+    "Priced": "prices",
     "ScriptedModel": "scripted",
+    "allow_requests": "requests",
+    "forbid_requests": "requests",
     "load_model": "names",
+    "load_prices": "prices",
     "model_schemes": "names",
 }
 

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from forethought.agent.errors import ConfigError, DataError, MissingExtra
+from forethought.agent.models.requests import check_requests_allowed
 from forethought.agent.types import Reply, Request
 
 _INSTALL = "pip install 'forethought[gguf]'"
@@ -71,6 +72,8 @@ class LlamaCppModel:
         ConfigError: If the file is not there, or a number cannot work.
         DataError: If the file is not GGUF.
     """
+
+    price_known = True  # it runs here, and costs nothing
 
     def __init__(
         self,
@@ -135,9 +138,11 @@ class LlamaCppModel:
             The address of its OpenAI protocol. Its Anthropic protocol is one level up.
 
         Raises:
-            ConfigError: If the engine cannot be loaded on this machine.
+            ConfigError: If the engine cannot be loaded on this machine, or real requests are
+                forbidden here.
             DataError: If the engine cannot use the file.
         """
+        check_requests_allowed(self.name)
         began = time.perf_counter()
         place = (os.getpid(), self._settings)
         with _lock:

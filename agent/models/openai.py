@@ -19,6 +19,7 @@ from forethought.agent.models.border import border, client_for, display
 from forethought.agent.models.completion import Completion, Counts, Said, parse, read
 from forethought.agent.models.dialect import REFUSALS, Dialect
 from forethought.agent.models.prefix import CORRECTION, INSTRUCTION, append_instruction, fit, join
+from forethought.agent.models.requests import check_requests_allowed
 from forethought.agent.models.retry import Clock, backoff
 from forethought.agent.types import Message, PrefixMode, Reply, Request, Usage
 
@@ -113,7 +114,9 @@ class OpenAIModel:
         Raises:
             ModelUnavailable: If no answer came within the tries and the deadline.
             ModelRefused: If the server will not serve this request.
+            ConfigError: If real requests are forbidden here.
         """
+        check_requests_allowed(self.name)
         call = _Call(Clock(self._deadline))
         if not request.prefix:
             said = await self._ask(request, request.messages, call)

@@ -10,6 +10,8 @@ import inspect
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
 
@@ -54,6 +56,8 @@ class ScriptedModel:
             as `emulated` and any other is returned unchanged as `none`.
         cycle: Whether a script that has run out begins again.
     """
+
+    price_known = True  # it costs what its replies say
 
     def __init__(
         self,
@@ -129,6 +133,8 @@ class FunctionModel:
         native_prefix: As for `ScriptedModel`.
     """
 
+    price_known = True  # it costs what its replies say
+
     def __init__(
         self,
         function: Callable[[Request], Answer | Awaitable[Answer]],
@@ -176,3 +182,28 @@ def from_file(path: str, *, native_prefix: bool = True) -> ScriptedModel:
         native_prefix=native_prefix,
         cycle=True,
     )
+
+
+def from_import(path: str, *, native_prefix: bool = True) -> FunctionModel:
+    """The model `function:package.module:attribute`: a function of the request, imported.
+
+    Raises:
+        ConfigError: If the module cannot be imported, or holds no such function.
+    """
+    name, colon, attribute = path.partition(":")
+    if not (name and colon and attribute):
+        raise ConfigError(f"a model 'function:{path}' cannot be: write function:MODULE:FUNCTION")
+    try:
+        function = attrgetter(attribute)(import_module(name))
+    except AttributeError as error:
+        raise ConfigError(f"model 'function:{path}': {' '.join(str(error).split())}") from error
+    except Exception as error:
+        # A border: a module runs code of its own when it is imported, and may raise anything.
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(
+            f"model 'function:{path}': {name} cannot be imported ({why}); a module of the current"
+            " folder needs PYTHONPATH=."
+        ) from error
+    if not callable(function):
+        raise ConfigError(f"model 'function:{path}': {attribute} is no function")
+    return FunctionModel(function, name=f"function:{path}", native_prefix=native_prefix)

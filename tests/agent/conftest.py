@@ -10,6 +10,8 @@ from forethought.agent.types import Candidate, Goal, Outcome, Reply, Request, Us
 class FakeModel:
     """Answers as told: a text, an error to raise, or a function of the request."""
 
+    price_known = True
+
     def __init__(
         self, replies: Sequence[object] | Callable[[Request], str], seconds: float = 0.0
     ) -> None:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,8 @@ async def test_a_damaged_file_is_one_line_and_the_engine_stays_quiet(
 
 
 def test_settings_that_cannot_work() -> None:
-    for options in ({"context": 0}, {"threads": 0}, {"timeout": 0}):
+    settings: list[dict[str, Any]] = [{"context": 0}, {"threads": 0}, {"timeout": 0}]
+    for options in settings:
         with pytest.raises(ConfigError, match="above 0"):
             load_model("builtin", **options)
 

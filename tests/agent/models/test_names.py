@@ -1,10 +1,13 @@
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from forethought.agent import models
 from forethought.agent.errors import ConfigError, UnknownName
-from forethought.agent.models import OpenAIModel, load_model, model_schemes
+from forethought.agent.models import FunctionModel, OpenAIModel, Priced, load_model, model_schemes
+from forethought.agent.types import Message, Reply, Request, Usage
 
 
 @pytest.fixture(autouse=True)
@@ -13,8 +16,10 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
-def made(name: str, **options: object) -> OpenAIModel:
+def made(name: str, **options: Any) -> OpenAIModel:
     model = load_model(name, **options)
+    if isinstance(model, Priced):
+        model = model.model
     assert isinstance(model, OpenAIModel)
     return model
 
@@ -69,6 +74,34 @@ def test_unknown_options_are_named() -> None:
         load_model("openai:m", tiemout=3)
     with pytest.raises(ConfigError, match="builtin models have no option 'file'"):
         load_model("builtin", file="x")
+
+
+async def test_functions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_bot.py").write_text(
+        "def reply(request):\n    return request.messages[-1].content\n"
+        "class Bot:\n    @staticmethod\n    async def reply(request):\n        return 'held'\n"
+        "number = 3\n"
+    )
+    (tmp_path / "broken_bot.py").write_text("raise ValueError('not\\ntoday')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    model = load_model("function:own_bot:reply")
+    assert isinstance(model, FunctionModel)
+    assert model.name == "function:own_bot:reply"
+    ask = Request((Message("user", "Hello?"),), prefix="Well, ")
+    assert (await model.complete(ask)).text == "Well, Hello?"
+    emulated = load_model("function:own_bot:Bot.reply", native_prefix=False)
+    assert await emulated.complete(ask) == Reply("held", Usage(1, 1, 1), "none")
+    for name, wrong in {
+        "own_bot": "write function:MODULE:FUNCTION",
+        "own_bot:": "write function:MODULE:FUNCTION",
+        "own_bot:nothing": "no attribute 'nothing'",
+        "own_bot:number": "number is no function",
+        "no_such_bot:reply": r"no_such_bot cannot be imported \(No module.*PYTHONPATH",
+        "broken_bot:reply": r"broken_bot cannot be imported \(not today\)",
+        ".x:y": "cannot be imported",
+    }.items():
+        with pytest.raises(ConfigError, match=wrong):
+            load_model(f"function:{name}")
 
 
 def test_every_scheme_has_its_maker() -> None:
