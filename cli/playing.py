@@ -60,6 +60,7 @@ def envs(*, as_json: bool) -> None:
             "opponents": ", ".join(filter(None, world.opponents)),
             "unseen": ", ".join(world.unseen),
             "seats": str(world.seats) if world.seats > 1 else "",
+            "oracle": "knows its chances, for the critic oracle" if world.oracle else "",
         }
         for name, line in lines.items():
             if line:
@@ -79,6 +80,7 @@ def envs(*, as_json: bool) -> None:
                     "opponents": [name for name in world.opponents if name],
                     "unseen": list(world.unseen),
                     "seats": world.seats,
+                    "oracle": world.oracle,
                 }
                 for world in worlds
             ],
