@@ -9,13 +9,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forethought.agent.arms import PLANNERS, Arm
-from forethought.agent.errors import ConfigError, HeadError, RunError, UnknownName
+from forethought.agent.errors import ConfigError, HeadError, MissingExtra, RunError, UnknownName
 from forethought.agent.protocols import Model, ValueFunction
 from forethought.agent.trace import FILE_NAME
 from forethought.cli.console import Screen
 from forethought.envs.registry import World, get_world, world_ids
+
+if TYPE_CHECKING:
+    from forethought.valuefn.meaning import Meaning
 
 
 def check_place(out: Path | None, *, resume: bool) -> None:
@@ -152,6 +156,20 @@ def critics_for(
             )
         critics["permuted"] = load_critic(control, name="permuted")
     return critics
+
+
+def judges_for(arms: Sequence[Arm]) -> "Meaning | None":
+    """Judges of meaning for arms that imagine goals, where the sentence encoder is installed.
+
+    It is loaded when a planner first asks it something that words do not settle.
+    """
+    if not any(arm.imagines for arm in arms):
+        return None
+    try:
+        from forethought.valuefn.meaning import Meaning, available
+    except MissingExtra:
+        return None
+    return Meaning() if available() else None
 
 
 def default_head(world: World, screen: Screen) -> Path:

@@ -21,6 +21,7 @@ from forethought.cli.choices import (
     check_opponents,
     check_place,
     critics_for,
+    judges_for,
     models_for,
     parse_arms,
     split_list,
@@ -114,7 +115,14 @@ def play(
     check_place(out, resume=resume)
     models = models_for([way], model, world)
     speaker = models.get(way.model or "")
-    planner = build_planner(way, critics=critics_for([way], critic, world, screen), bots=world.bots)
+    judges = judges_for([way])
+    planner = build_planner(
+        way,
+        critics=critics_for([way], critic, world, screen),
+        bots=world.bots,
+        match=judges.match if judges else None,
+        same=judges.same if judges else None,
+    )
     planned = plan(
         world,
         split=split,
@@ -236,6 +244,7 @@ def bench(
     check_place(out, resume=resume)
     models = models_for(ways, model, world)
     critics = critics_for(ways, critic, world, screen)
+    judges = judges_for(ways)
     with telling_where(out), screen.progress() as tell:
         report = asyncio.run(
             run_bench(
@@ -245,6 +254,8 @@ def bench(
                 seed=seed,
                 critics=critics,
                 models=models,
+                match=judges.match if judges else None,
+                same=judges.same if judges else None,
                 out=out,
                 resume=resume,
                 opponents=against,
