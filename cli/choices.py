@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forethought.agent.arms import PLANNERS, Arm
-from forethought.agent.errors import ConfigError, HeadError, MissingExtra, RunError, UnknownName
+from forethought.agent.errors import ConfigError, HeadError, RunError, UnknownName
 from forethought.agent.protocols import Model, ValueFunction
 from forethought.agent.trace import FILE_NAME
 from forethought.cli.console import Screen
@@ -165,10 +165,8 @@ def judges_for(arms: Sequence[Arm]) -> "Meaning | None":
     """
     if not any(arm.imagines for arm in arms):
         return None
-    try:
-        from forethought.valuefn.meaning import Meaning, available
-    except MissingExtra:
-        return None
+    from forethought.valuefn.meaning import Meaning, available
+
     return Meaning() if available() else None
 
 

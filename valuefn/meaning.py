@@ -29,16 +29,25 @@ NEAR = 0.45
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[a-z']+")
-_NAMED = {
-    name: float(number)
-    for number, name in enumerate(
-        ("zero one two three four five six seven eight nine ten eleven twelve").split()
-    )
-    if name != "one"  # it is a pronoun more often than a number
-}
-_DENIALS = frozenset(
-    "no not never nothing nobody none neither nor without cannot".split()  # and what ends in n't
+_NAMES = (
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
 )
+_NAMED = {"zero": 0.0} | {name: float(number) for number, name in enumerate(_NAMES, start=2)}
+"""Numbers in words; one is left out, since it is a pronoun more often than a number."""
+_DENIALS = frozenset(
+    ("no", "not", "never", "nothing", "nobody", "none", "neither", "nor", "without", "cannot")
+)
+"""Words that deny; so does what ends in n't."""
 
 
 def available() -> bool:
@@ -139,4 +148,5 @@ def _numbers_agree(one: Sequence[float], other: Sequence[float]) -> bool:
 def _denies(text: str) -> bool:
     """Whether a sentence denies something; two denials make none."""
     found = _WORD.findall(text.casefold())
-    return sum(word in _DENIALS or word.endswith("n't") for word in found) % 2 == 1
+    denials = [word for word in found if word in _DENIALS or word.endswith("n't")]
+    return len(denials) % 2 == 1

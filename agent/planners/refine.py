@@ -14,7 +14,8 @@ Departures from the paper, whose prompts and code are not public:
 3. Asking the critic about the refined thought costs no model call, so it is asked: a refined
    thought with supported and lower estimates than the one it replaces is not taken.
 4. `adaptive`: a round is spent only while the best thought's score interval overlaps the
-   runner-up's. Each round names another thought for the goals of the first one, at one call.
+   runner-up's. Each round names another thought, at one call; goals are the world's where it
+   states some, and stay from round to round.
 5. Where the world binds thoughts to actions, thoughts are chosen among those it offers, and the
    chosen one needs no call to act.
 """
@@ -95,7 +96,8 @@ class Refine:
         insist: Whether the model has to name another thought each time, among the moves it has not
             named yet; the critic alone then says which is better. For models too small to judge.
         adaptive: Whether a further round is spent only while the two best thoughts' score intervals
-            overlap, and always then, up to `rounds`; implies `insist`, and the goals stay.
+            overlap, and always then, up to `rounds`; implies `insist`. Goals are the world's where
+            it states some, else imagined once.
         prefix: Behaviour under which the action is worded where the world fixes none.
         shown: Most moves listed in a prompt.
         act_tokens: Longest action the model may word, tokens.
@@ -178,7 +180,7 @@ class Refine:
         turn, current = desk.turn, plan.chosen
         if current is None or plan.fallback:
             return False
-        goals = plan.goals if self._adaptive else ()
+        goals = (plan.goals or turn.observation.goals) if self._adaptive else ()
         goals = goals or await self._imagine(desk, current)
         if not goals:
             if not plan.rounds:
