@@ -215,7 +215,9 @@ class Refine:
         seen, near = desk.turn.observation, current.thought
         if self._insist:
             fresh = tuple(c for c in seen.candidates if c not in plan.thoughts)
-            seen = replace(seen, candidates=fresh or seen.candidates)
+            if not fresh and any(c.action is not None for c in seen.candidates):
+                return False
+            seen = replace(seen, candidates=fresh)
         moves = Moves(seen, shown=self._shown, near=near, legal=False)
         better = await self._verdict(desk, plan, current, moves)
         if better is None or better in plan.thoughts:

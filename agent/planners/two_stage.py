@@ -177,8 +177,8 @@ class TwoStage:
     def _decision(self, desk: Desk, goal: Goal, tries: _Tries) -> Decision:
         """The last answer, with all of them on record."""
         last = tries.decisions[-1]
-        candidates = [candidate for candidate, _ in tries.judged]
-        considered = weigh(candidates, [goal], [row for _, row in tries.judged])
+        judged = tries.judged
+        considered = weigh([c for c, _ in judged], [goal], [r for _, r in judged]) if judged else []
         return replace(
             last,
             planner=self.name,
