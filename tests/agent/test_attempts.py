@@ -38,7 +38,8 @@ def simulated(
 def close(rate: Rate, truth: float) -> bool:
     """Within three standard errors."""
     assert rate.value is not None
-    return abs(rate.value - truth) <= 3 * (truth * (1 - truth) / rate.n) ** 0.5 + 1e-9
+    error: float = (truth * (1 - truth) / rate.n) ** 0.5
+    return abs(rate.value - truth) <= 3 * error + 1e-9
 
 
 @pytest.mark.parametrize(

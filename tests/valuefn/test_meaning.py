@@ -123,7 +123,12 @@ def test_imagined_goals_find_their_place(judge: Meaning) -> None:
 @needs_weights
 def test_the_default_encoder_is_loaded_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(meaning, "make_encoder", lambda name: made.append(name) or Axes())
+
+    def make(name: str) -> Axes:
+        made.append(name)
+        return Axes()
+
+    monkeypatch.setattr(meaning, "make_encoder", make)
     judge = Meaning()
     assert judge.same("deal", "deal")
     assert made == []

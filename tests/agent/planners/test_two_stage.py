@@ -156,10 +156,9 @@ async def test_moves_are_picked_and_the_watcher_hears(
     assert [a.action for a in decision.attempts] == ["offer 1", "offer 2"]
     told = [e.text for e in events if e.kind in {"kept", "refined"}]
     assert told == ["try again: offer 1", "stop: offer 2"]
-    seen: list[Goal] = []
-    critic = ScriptedCritic(lambda state, candidate, goal: seen.append(goal) or 0.9)
+    critic = ScriptedCritic(lambda *_: 0.9)
     await TwoStage(critic).decide(turn(fake_model(says("accept")), candidates=moves))
-    assert seen == [RIGHT]
+    assert critic.queries[0][2] == (RIGHT,)
 
 
 async def test_any_planner_can_be_the_sampler(turn: Callable[..., Any], fake_model: Any) -> None:
