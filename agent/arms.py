@@ -2,8 +2,9 @@
 
 ```
 ARM     = PLANNER [ "+" CRITIC ] [ "@" MODEL ]
-PLANNER = heuristic, unguided and other bots of a world | react | rank | refine
-CRITIC  = head | permuted | shuffled
+PLANNER = heuristic, unguided and other bots of a world | react | rank | refine | adaptive |
+          two-stage
+CRITIC  = head | permuted | shuffled | asked | oracle
 MODEL   = builtin | gguf:FILE | openai:NAME | ...
 ```
 
@@ -16,12 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from forethought.agent.critics import Shuffled
+from forethought.agent.asked import Asked
+from forethought.agent.critics import Oracle, Shuffled
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.planners.bot import BotPlanner, Policy, Unguided
 from forethought.agent.planners.rank import Rank
 from forethought.agent.planners.react import React
 from forethought.agent.planners.refine import Refine
+from forethought.agent.planners.two_stage import TwoStage
 from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Planner, ValueFunction
 
@@ -29,6 +32,8 @@ GRAMMAR = "planner[+critic][@model], as in rank+permuted or refine@gguf:FILE"
 HEAD = "head"
 """The critic of an arm that names none: the trained head."""
 UNGUIDED = "unguided"
+ROUNDS = 4
+"""Most rounds of `adaptive`."""
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 
@@ -42,6 +47,22 @@ class PlannerKind:
     needs_critic: bool
     needs_model: bool
     """False where a world's candidates, actions and goals can do without one."""
+    may_ask: bool = False
+    """Whether it asks a critic if one is named, and does without one otherwise."""
+    imagines: bool = False
+    """Whether it may imagine goals, and has a use for judges of meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class CriticKind:
+    """One row of the table of critics."""
+
+    rests_on: str | None
+    """The head it needs: `head` or `permuted`; `None` for none."""
+    build: Callable[[ValueFunction | None], ValueFunction]
+    """That head, if any, to the critic."""
+    needs_model: bool = False
+    """Whether it asks the turn's model."""
 
 
 def _need(critic: ValueFunction | None) -> ValueFunction:
@@ -54,25 +75,44 @@ PLANNERS: Mapping[str, PlannerKind] = MappingProxyType(
     {
         "react": PlannerKind(lambda *_: React(), needs_critic=False, needs_model=True),
         "rank": PlannerKind(
-            lambda critic, *_: Rank(_need(critic)), needs_critic=True, needs_model=False
+            lambda critic, match, same: Rank(_need(critic), match=match, same=same),
+            needs_critic=True,
+            needs_model=False,
+            imagines=True,
         ),
         "refine": PlannerKind(
             lambda critic, match, same: Refine(_need(critic), match=match, same=same),
             needs_critic=True,
             needs_model=True,
+            imagines=True,
+        ),
+        "adaptive": PlannerKind(
+            lambda critic, match, same: Refine(
+                _need(critic), ROUNDS, adaptive=True, match=match, same=same, name="adaptive"
+            ),
+            needs_critic=True,
+            needs_model=True,
+            imagines=True,
+        ),
+        "two-stage": PlannerKind(
+            lambda critic, *_: TwoStage(critic),
+            needs_critic=False,
+            needs_model=True,
+            may_ask=True,
         ),
         UNGUIDED: PlannerKind(lambda *_: Unguided(), needs_critic=False, needs_model=False),
     }
 )
 
-CRITICS: Mapping[str, tuple[str, Callable[[ValueFunction], ValueFunction]]] = MappingProxyType(
+CRITICS: Mapping[str, CriticKind] = MappingProxyType(
     {
-        HEAD: (HEAD, lambda critic: critic),
-        "permuted": ("permuted", lambda critic: critic),
-        "shuffled": (HEAD, Shuffled),
+        HEAD: CriticKind(HEAD, _need),
+        "permuted": CriticKind("permuted", _need),
+        "shuffled": CriticKind(HEAD, lambda critic: Shuffled(_need(critic))),
+        "asked": CriticKind(None, lambda _: Asked(), needs_model=True),
+        "oracle": CriticKind(None, lambda _: Oracle()),
     }
 )
-"""Critic name to the head it rests on and what is made of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +131,8 @@ class Arm:
             raise ConfigError(f"arm {str(self)!r} has no planner name; write {GRAMMAR}")
         if self.critic is not None and self.critic not in CRITICS:
             raise UnknownName("critic", self.critic, CRITICS)
-        if self.critic is not None and not self.needs_critic:
+        kind = PLANNERS.get(self.planner)
+        if self.critic is not None and not (kind and (kind.needs_critic or kind.may_ask)):
             raise ConfigError(
                 f"arm {str(self)!r}: {self.planner} asks no critic; leave out +{self.critic}"
             )
@@ -119,18 +160,29 @@ class Arm:
 
     @property
     def needs_critic(self) -> bool:
-        """Whether the planner asks a critic."""
+        """Whether the planner cannot do without a critic."""
         return self.planner in PLANNERS and PLANNERS[self.planner].needs_critic
 
     @property
     def needs_model(self) -> bool:
-        """Whether the planner cannot do without a model in any world."""
-        return self.planner in PLANNERS and PLANNERS[self.planner].needs_model
+        """Whether the planner or its critic cannot do without a model in any world."""
+        kind, critic = PLANNERS.get(self.planner), CRITICS.get(self.critic or "")
+        return bool((kind and kind.needs_model) or (critic and critic.needs_model))
 
     @property
     def critic_name(self) -> str | None:
-        """The critic it asks, the trained head where none is named; `None` if it asks none."""
-        return (self.critic or HEAD) if self.needs_critic else None
+        """The critic it asks, the trained head where it needs one and names none."""
+        return self.critic or (HEAD if self.needs_critic else None)
+
+    @property
+    def head(self) -> str | None:
+        """The trained head its critic rests on: `head` or `permuted`; `None` for none."""
+        return CRITICS[self.critic_name].rests_on if self.critic_name else None
+
+    @property
+    def imagines(self) -> bool:
+        """Whether the planner may imagine goals."""
+        return self.planner in PLANNERS and PLANNERS[self.planner].imagines
 
 
 def build_planner(
@@ -161,9 +213,9 @@ def build_planner(
         raise UnknownName("planner", arm.planner, {*PLANNERS, *bots})
     critic = None
     if arm.critic_name is not None:
-        source, make = CRITICS[arm.critic_name]
-        if source not in (critics or {}):
+        head = (critics or {}).get(arm.head or "")
+        if arm.head and head is None:
             have = ", ".join(sorted(critics or {})) or "none"
-            raise ConfigError(f"arm {str(arm)!r} needs the critic {source!r}; given: {have}")
-        critic = make((critics or {})[source])
+            raise ConfigError(f"arm {str(arm)!r} needs the critic {arm.head!r}; given: {have}")
+        critic = CRITICS[arm.critic_name].build(head)
     return PLANNERS[arm.planner].build(critic, match, same)

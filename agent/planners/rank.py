@@ -11,7 +11,7 @@ proposal elsewhere.
 
 from collections.abc import Sequence
 
-from forethought.agent.critics import estimates
+from forethought.agent.critics import bound, estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import read_list
 from forethought.agent.planners.critique import KEPT, UNSUPPORTED, is_supported, weigh
@@ -32,6 +32,7 @@ from forethought.agent.planners.stages import (
     sentence,
     situation,
 )
+from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Turn, ValueFunction
 from forethought.agent.types import (
     Candidate,
@@ -57,6 +58,8 @@ class Rank:
         critic: Scores them.
         proposals: Candidates to ask the model for where the world offers none.
         prefixes: Behaviours to cross the model's proposals with; empty for none.
+        match: Maps imagined goals to a world's outcomes; by words where none is given.
+        same: Whether two imagined goals mean the same; equal words always do.
         act_tokens: Longest action the model may word, tokens.
         proposals_prompt: Template with `{situation}` and `{count}`.
         goals_prompt: Template with `{situation}`, `{thought}`, `{hoped}`, `{feared}` and
@@ -74,6 +77,8 @@ class Rank:
         *,
         proposals: int = 4,
         prefixes: Sequence[str] = (),
+        match: Match | None = None,
+        same: Same | None = None,
         act_tokens: int = ACT_TOKENS,
         proposals_prompt: str = PROPOSALS_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
@@ -86,6 +91,7 @@ class Rank:
         self._critic = critic
         self._count = proposals
         self._act_tokens = act_tokens
+        self._imagination = Imagination(match=match, same=same)
         self._prefixes = tuple(prefixes) or ("",)
         self._proposals_prompt = check_template(
             "proposals", proposals_prompt, ("situation", "count")
@@ -98,13 +104,14 @@ class Rank:
     async def decide(self, turn: Turn) -> Decision:
         """Score the candidates and carry out the best."""
         desk = Desk(turn, self.name)
+        critic = bound(self._critic, desk)
         candidates = turn.observation.candidates or await self._propose(desk)
         goals: Sequence[Goal] = ()
         weighed: list[Considered] = []
         fallback = ""
         try:
             goals = turn.observation.goals or await self._imagine(desk, candidates[0])
-            rows = await estimates(self._critic, turn.state, candidates, goals)
+            rows = await estimates(critic, turn.state, candidates, goals)
             weighed = weigh(candidates, goals, rows)
             fallback = _doubt(goals, weighed)
         except BudgetExhausted as error:
@@ -127,6 +134,7 @@ class Rank:
             fallback=fallback or stopped,
             prefix_mode=mode,
             repairs=desk.repairs,
+            repeats=desk.repeats,
         )
 
     async def _propose(self, desk: Desk) -> tuple[Candidate, ...]:
@@ -156,7 +164,7 @@ class Rank:
         """Goals from the model, for a world that states none; none without a model."""
         if desk.turn.model is None:
             return ()
-        return await imagine(desk, candidate.thought, self._goals_prompt, Imagination())
+        return await imagine(desk, candidate.thought, self._goals_prompt, self._imagination)
 
     async def _act(self, desk: Desk, chosen: Candidate) -> tuple[str, PrefixMode, str]:
         """The action, how its prefix came about, and why it was not worded, if it was not."""
