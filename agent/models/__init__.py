@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forethought.agent.models.anthropic import AnthropicModel
     from forethought.agent.models.llamacpp import BuiltinModel, LlamaCppModel
     from forethought.agent.models.names import load_model, model_schemes
     from forethought.agent.models.openai import OpenAIModel
     from forethought.agent.models.scripted import FunctionModel, ScriptedModel
 
 __all__ = [
+    "AnthropicModel",
     "BuiltinModel",
     "FunctionModel",
     "LlamaCppModel",
@@ -20,6 +22,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AnthropicModel": "anthropic",
     "BuiltinModel": "llamacpp",
     "FunctionModel": "scripted",
     "LlamaCppModel": "llamacpp",
