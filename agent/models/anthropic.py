@@ -13,7 +13,7 @@ from typing import Any
 from forethought.agent.errors import needs
 from forethought.agent.models import address
 from forethought.agent.models.blocks import BlockListener, form_of, read
-from forethought.agent.models.border import Sdk, Server
+from forethought.agent.models.border import Sdk, Server, trust
 from forethought.agent.models.dialect import Rung
 from forethought.agent.models.exchange import Limits
 from forethought.agent.models.served import Habits, PrefixPolicy, ServedModel, ToolPolicy
@@ -32,7 +32,11 @@ _FORM_MEANS = "Gives the reply. Call it once, with the whole reply as its argume
 
 
 def _client(url: str, key: str, timeout: float, environment: bool) -> anthropic.AsyncAnthropic:
-    http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, trust_env=environment)
+    http = anthropic.DefaultAsyncHttpxClient(
+        timeout=timeout,
+        trust_env=environment,
+        verify=trust(httpx2.create_ssl_context, environment),
+    )
     return anthropic.AsyncAnthropic(api_key=key, base_url=url, max_retries=0, http_client=http)
 
 

@@ -6,9 +6,11 @@ as its cause. The API key is blotted out of both. What differs between SDKs is o
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -95,6 +97,17 @@ async def _session(place: _Place, server: Server, timeout: float) -> AsyncGenera
             yield client
     finally:
         del _open[place]
+
+
+@cache
+def trust(read: Callable[..., ssl.SSLContext], environment: bool) -> ssl.SSLContext:
+    """The certificates that clients trust, read once: that takes longer than a short request.
+
+    Args:
+        read: Reads them; takes `trust_env`.
+        environment: Whether the environment may name others.
+    """
+    return read(trust_env=environment)
 
 
 def display(url: str) -> str:

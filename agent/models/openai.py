@@ -11,7 +11,7 @@ from typing import Any
 
 from forethought.agent.errors import needs
 from forethought.agent.models import address
-from forethought.agent.models.border import Sdk, Server
+from forethought.agent.models.border import Sdk, Server, trust
 from forethought.agent.models.completion import ChatListener, read
 from forethought.agent.models.dialect import Rung
 from forethought.agent.models.exchange import Limits
@@ -27,7 +27,11 @@ PUBLIC_URL = "https://api.openai.com/v1"
 
 
 def _client(url: str, key: str, timeout: float, environment: bool) -> openai.AsyncOpenAI:
-    http = openai.DefaultAsyncHttpxClient(timeout=timeout, trust_env=environment)
+    http = openai.DefaultAsyncHttpxClient(
+        timeout=timeout,
+        trust_env=environment,
+        verify=trust(httpx2.create_ssl_context, environment),
+    )
     return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=http)
 
 

@@ -85,9 +85,7 @@ def block(index: int, begin: Body, *deltas: Body) -> list[Body]:
     ]
 
 
-def message_stream(
-    *pieces: str, finish: str = "end_turn", blocks: tuple[Body, ...] = ()
-) -> Answer:
+def message_stream(*pieces: str, finish: str = "end_turn", blocks: tuple[Body, ...] = ()) -> Answer:
     usage = {"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1}
     deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
     return sse(
