@@ -20,7 +20,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     kind: str = "application/json"
     cut: int | None = None  # close after this many bytes of the body
-    drip: float = 0.0  # seconds between bytes
+    drip: float = 0.0  # seconds between grains
+    grain: int = 1  # bytes sent at a time where it drips
 
 
 def chat(text: str | None, *, finish: str = "stop", prompt: int = 10, **message: Any) -> Answer:
@@ -167,8 +168,8 @@ class FaultServer:
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         if answer.drip:
             watch = asyncio.ensure_future(reader.read(1))
-            for byte in answer.body:
-                writer.write(bytes([byte]))
+            for at in range(0, len(answer.body), answer.grain):
+                writer.write(answer.body[at : at + answer.grain])
                 done, _ = await asyncio.wait([watch], timeout=answer.drip)
                 if done:
                     self.gone += 1
