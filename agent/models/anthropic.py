@@ -62,7 +62,8 @@ def _is_closed(schema: object) -> bool:
     if not isinstance(schema, dict):
         return True
     is_object = schema.get("type") == "object"
-    if is_object and (not schema.get("properties") or schema.get("additionalProperties")):
+    further = schema.get("additionalProperties") not in (None, False)
+    if is_object and (further or not schema.get("properties")):
         return False
     return all(map(_is_closed, schema.values()))
 
