@@ -187,7 +187,9 @@ async def test_what_stays_is_asked_once(
 
 
 async def test_an_account_without_money_is_not_asked_again(protocol: Protocol, way: str) -> None:
-    broke = {"code": "insufficient_quota"} if protocol is OPENAI else {"type": "billing_error"}
+    broke: Body = {"code": "insufficient_quota"}
+    if protocol is ANTHROPIC:
+        broke = {"type": "billing_error"}
     async with serve(refusal(429, "pay first", **broke)) as server:
         with pytest.raises(ModelRefused, match="quota"):
             await ask(model(protocol, server), way)

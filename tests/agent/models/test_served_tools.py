@@ -78,7 +78,9 @@ def calling(protocol: Protocol, way: str, text: str, *calls: Raw) -> Answer:
             rest = {"index": n, "function": {"arguments": raw[4:]}}
             deltas += [{"tool_calls": [begin]}, {"tool_calls": [rest]}]
         return chat_stream(*([text] if text else []), finish="tool_calls", deltas=tuple(deltas))
-    begins = [{"type": "tool_use", "id": f"t{n}", "name": call[0]} for n, call in enumerate(calls)]
+    begins: list[Body] = [
+        {"type": "tool_use", "id": f"t{n}", "name": call[0]} for n, call in enumerate(calls)
+    ]
     if way == "complete":
         blocks = [
             {**begin, "input": json.loads(raw or "{}")}
