@@ -144,7 +144,8 @@ class Exchange:
             ear.begin(prefix)
             answer = await self._streamed(client, body, call, ear)
         call.count(answer, body)
-        return usable(answer, self.server.shown, continuing=bool(prefix))
+        with border(self.server):
+            return usable(answer, self.server.shown, continuing=bool(prefix))
 
     def _patience(self, call: Call) -> float:
         return min(self._limits.timeout, call.clock.left)

@@ -158,7 +158,8 @@ class ServedModel:
         if first.calls and not first.text:
             return _reply(ask, first, "", "none")
         correction = Message("user", CORRECTION.format(prefix=prefix))
-        messages = (*messages, Message("assistant", first.text), correction)
+        written = first.text if first.text.strip() else "(nothing)"  # no server takes an empty turn
+        messages = (*messages, Message("assistant", written), correction)
         second = await self._ask(ask, messages)
         text = fit(prefix, second.text)
         if text is not None:

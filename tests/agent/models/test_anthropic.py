@@ -242,6 +242,14 @@ async def test_at_the_service_a_refused_prefix_is_emulated_from_then_on() -> Non
     assert roles == ["assistant", "user", "user"]
 
 
+async def test_an_empty_reply_is_no_empty_turn_in_its_correction() -> None:
+    async with serve(message(""), message("I am well.")) as server:
+        request = Request((USER,), prefix="I am")
+        reply = await model(server.url, prefix="emulated").complete(request)
+    assert reply.text == "I am well."
+    assert all(turn["content"].strip() for turn in server.bodies[1]["messages"])
+
+
 async def test_whitespace_alone_is_not_handed_over() -> None:
     async with serve(then=lambda _: message("Hi.")) as server:
         await model(server.url, prefix="native").complete(Request((USER,), prefix=" \n"))

@@ -137,7 +137,7 @@ async def test_the_anthropic_protocol_of_the_same_server(builtin: BuiltinModel) 
         assert reply.finish == same.finish
         again = await asked.stream(request, heard.append)  # whether it continues is known by now
         assert (again.usage.calls, again.usage.tokens) == (1, same.usage.tokens)
-    request = Request(FRANCE, schema=SCHEMA, max_tokens=30, temperature=0.0)
+    request = Request(FRANCE, schema=SCHEMA, max_tokens=12, temperature=0.0)
     first = await asked.complete(request)
     second = await asked.complete(request)
     assert (first.usage.calls, second.usage.calls) == (3, 1)  # it takes no schema and says nothing
