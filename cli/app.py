@@ -56,7 +56,8 @@ Critic = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        help="Model of arms that name none: builtin, gguf:FILE, openai:NAME[@http://host/v1].",
+        help="Model of arms that name none: builtin, gguf:FILE, openai:NAME[@http://host/v1], "
+        "anthropic:NAME.",
         metavar="NAME",
     ),
 ]

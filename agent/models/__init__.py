@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forethought.agent.models.anthropic import AnthropicModel
     from forethought.agent.models.cache import Cached
     from forethought.agent.models.limits import Limited, Limiter
     from forethought.agent.models.llamacpp import BuiltinModel, LlamaCppModel
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from forethought.agent.models.scripted import FunctionModel, ScriptedModel
 
 __all__ = [
+    "AnthropicModel",
     "BuiltinModel",
     "Cached",
     "FunctionModel",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AnthropicModel": "anthropic",
     "BuiltinModel": "llamacpp",
     "Cached": "cache",
     "FunctionModel": "scripted",

@@ -23,6 +23,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, DataError, MissingExtra
 from forethought.agent.models.requests import check_requests_allowed
+from forethought.agent.protocols import Hear
 from forethought.agent.types import Reply, Request
 
 _INSTALL = "pip install 'forethought[gguf]'"
@@ -111,6 +112,25 @@ class LlamaCppModel:
                 context.
             ModelUnavailable: If the server gave no answer.
         """
+        return await (await self._served()).complete(request)
+
+    async def stream(self, request: Request, hear: Hear) -> Reply:
+        """As `complete`, heard while it is written.
+
+        Raises:
+            DataError: As `complete`.
+            ModelRefused: As `complete`.
+            ModelUnavailable: As `complete`.
+        """
+        return await (await self._served()).stream(request, hear)
+
+    @property
+    def calls_tools(self) -> bool:
+        """False: the engine puts tools into the prompt and leaves calls in the text unread."""
+        return False
+
+    async def _served(self) -> OpenAIModel:
+        """The model behind the server, started where it does not run yet."""
         url = self._url()
         if url is None:
             url = await asyncio.to_thread(self.start)
@@ -122,9 +142,11 @@ class LlamaCppModel:
                 timeout=self._timeout,
                 deadline=self._timeout,
                 retries=1,
+                prefix="native",
+                tool_calls="text",
                 name=self.name,
             )
-        return await self._model.complete(request)
+        return self._model
 
     def _url(self) -> str | None:
         """The address of the server's OpenAI protocol; `None` where it does not run."""

@@ -40,6 +40,13 @@ class Scheme:
 
 _SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {
+        "anthropic": Scheme(
+            "anthropic:NAME[@http://host]",
+            "the Anthropic service, or any server that speaks its protocol",
+            "forethought.agent.models.anthropic",
+            "from_name",
+            paid=True,
+        ),
         "builtin": Scheme(
             "builtin",
             "SmolLM2-135M-Instruct on llama.cpp, offline",

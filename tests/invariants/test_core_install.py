@@ -117,3 +117,9 @@ def test_every_module_loads_or_names_its_extra(told: dict[str, str]) -> None:
 def test_the_core_itself_needs_no_extra(told: dict[str, str]) -> None:
     core = {name: said for name, said in told.items() if not name.startswith(MAY_NEED_AN_EXTRA)}
     assert {name for name, said in core.items() if said != "loaded"} == set()
+
+
+def test_models_behind_servers_name_their_own_extra(told: dict[str, str]) -> None:
+    for name in ("openai", "anthropic"):
+        install = f"install: pip install 'forethought[{name}]'"
+        assert told[f"forethought.agent.models.{name}"] == install

