@@ -66,7 +66,7 @@ async def resume_episode(
             be those of the first time.
 
     Returns:
-        The whole episode, `facts["resumed_at"]` telling the decisions that were taken before.
+        The whole episode, `facts["resumed_at"]` telling after how many decisions it went on.
 
     Raises:
         DataError: If the episode has ended, or the world does not show what the record says.
@@ -137,8 +137,8 @@ def resumption(trace: Trace, env: Environment) -> tuple[Episode, Start]:
     steps, outcome = trace.steps, trace.outcome
     pending = outcome.pending if outcome else ""
     first = None
-    if outcome and steps and not pending and not isinstance(env, Restores):
-        # the world was stopped under way: what came of the last action was never recorded
+    if steps and not pending and not isinstance(env, Restores):
+        # what came of the last action was never recorded; it may have been the end
         steps, pending = steps[:-1], steps[-1].observation
         first = _Again(trace.steps[-1].decision).decide
     facts = {**trace.episode.facts, "resumed_at": len(steps)}

@@ -105,6 +105,13 @@ async def test_an_episode_whose_process_died_goes_on_in_its_own_file(
     assert whole.outcome.success
 
 
+async def test_a_process_that_died_between_its_last_step_and_the_end_goes_on() -> None:
+    whole = await bargained()
+    died = replace(whole, outcome=None)
+    again = await resume_episode(died, WORLD.make(), HEURISTIC)
+    assert (again.steps, again.outcome) == (whole.steps, whole.outcome)
+
+
 async def test_a_world_that_changed_is_an_error_that_names_the_step(
     talk: Any, tmp_path: Path
 ) -> None:
