@@ -1,4 +1,4 @@
-"""What can be typed about episodes on disk: `resume`, `fork`.
+"""What can be typed about episodes on disk: `resume`, `fork`, `export`, `import`.
 
 Wiring only, as in `app`, of which these commands are a part.
 """
@@ -78,3 +78,35 @@ def fork(
         typed=Typed(arm, model, critic),
         as_json=as_json,
     )
+
+
+@records_app.command()
+def export(
+    traces: Source,
+    out: Annotated[
+        Path,
+        typer.Option(help="The file; for several episodes NAME.jsonl.", metavar="FILE"),
+    ],
+    to: Annotated[str, typer.Option("--to", help="The format: atif.")] = "atif",
+    episode: Which = None,
+    as_json: Json = False,
+) -> None:
+    """Write episodes in another format."""
+    from forethought.cli.exchange import export_traces as run
+
+    run(traces, out=out, form=to, episode=episode, as_json=as_json)
+
+
+@records_app.command("import")
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="A JSON file, or one of JSON lines.", metavar="FILE")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write into.", metavar="DIR")],
+    form: Annotated[str, typer.Option("--from", help="The format: atif.")] = "atif",
+    as_json: Json = False,
+) -> None:
+    """Make traces of episodes in another format."""
+    from forethought.cli.exchange import import_traces as run
+
+    run(source, out=out, form=form, as_json=as_json)

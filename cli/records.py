@@ -7,7 +7,6 @@ and playing on are the kernel's part.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ from forethought.agent.arms import Arm, build_planner
 from forethought.agent.errors import ConfigError, RunError
 from forethought.agent.protocols import Model, Planner
 from forethought.agent.replay import fork_episode, is_resumable, resume_episode
-from forethought.agent.trace import FILE_NAME, TraceWriter, read_traces
+from forethought.agent.trace import FILE_NAME, TraceWriter
 from forethought.agent.types import Trace
 from forethought.cli.choices import (
     check_folder,
     critics_for,
     models_for,
     parse_arms,
+    pick_record,
+    read_records,
     telling_where,
 )
 from forethought.cli.console import Screen
@@ -58,9 +59,9 @@ def resume(
 ) -> None:
     """Go on with the episodes of a file that stopped before their end."""
     screen = Screen(as_json=as_json)
-    path, records = _records(source, screen)
+    path, records = read_records(source, screen)
     if episode is not None:
-        todo = [_pick(records, episode, path)]
+        todo = [pick_record(records, episode, path)]
     else:
         todo = [trace for trace in records.values() if is_resumable(trace)]
     if not todo:
@@ -92,10 +93,10 @@ def fork(
 ) -> None:
     """Change one decision of an episode, play on, and show both ends side by side."""
     screen = Screen(as_json=as_json)
-    path, records = _records(source, screen)
+    path, records = read_records(source, screen)
     if episode is None and len(records) > 1:
         raise ConfigError(f"{path} holds {len(records)} episodes; choose one with --episode ID")
-    original = _pick(records, episode or next(iter(records), ""), path)
+    original = pick_record(records, episode or next(iter(records), ""), path)
     crew = _crew(original, typed, screen)
     target = _target(out)
     with telling_where(out):
@@ -149,22 +150,6 @@ async def _fork(
             model=crew.model,
             writer=writer,
         )
-
-
-def _records(source: Path, screen: Screen) -> tuple[Path, dict[str, Trace]]:
-    """The file and its episodes by id; one that was begun again stands as it was left."""
-    file = read_traces(source, empty_ok=True)
-    if file.torn:
-        screen.warn(f"{file.path}: its last line is incomplete")
-    return file.path, {trace.episode.id: trace for trace in (*file.traces, *file.open)}
-
-
-def _pick(records: dict[str, Trace], name: str, path: Path) -> Trace:
-    if name not in records:
-        near = get_close_matches(name, records, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"{path} holds no episode {name!r}{hint}")
-    return records[name]
 
 
 def _target(out: Path) -> Path:
