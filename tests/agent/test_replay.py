@@ -15,7 +15,7 @@ from forethought.agent.planners.react import React
 from forethought.agent.protocols import Turn
 from forethought.agent.replay import fork_episode, is_resumable, resume_episode
 from forethought.agent.trace import TraceWriter, read_traces, write_traces
-from forethought.agent.types import Candidate, Decision, Episode, Step, Trace
+from forethought.agent.types import Candidate, Decision, Episode, Outcome, Step, Trace
 from forethought.envs.registry import get_world
 
 WORLD = get_world("bargaining-v0")
@@ -138,6 +138,17 @@ async def test_a_world_that_changed_is_an_error_that_names_the_step(
     pending = replace(stopped, outcome=replace(stopped.outcome, pending="Other."))
     with pytest.raises(DataError, match=r"step 3: the world shows 'You said a.' where .* 'Other.'"):
         await resume_episode(pending, talk(9), Unsaid("b"))
+
+
+async def test_a_world_that_settles_keeps_what_waits_for_a_decision_too(talk: Any) -> None:
+    class Settled(talk):  # type: ignore[misc]
+        def settle(self, outcome: Outcome) -> Outcome:
+            return Outcome(9.0, True, outcome.reason, facts={"answer": "best so far"})
+
+    stopped = await run_episode(Settled(9), Unsaid("a"), episode=TALK, budget=Budget(steps=1))
+    assert stopped.outcome is not None
+    assert (stopped.outcome.reward, stopped.outcome.pending) == (9.0, "You said a.")
+    assert is_resumable(stopped)
 
 
 async def test_what_has_ended_is_not_resumed() -> None:
