@@ -8,20 +8,18 @@ of a step does not grow with the episode. Runs one episode; running many is `env
 
 import asyncio
 import inspect
-import logging
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from forethought.agent.budget import Budget, Clock, Meter
+from forethought.agent.contract import guarded, observe, one_line
 from forethought.agent.errors import (
     BudgetExhausted,
     EnvironmentFailed,
-    ForethoughtError,
     RunError,
-    UserError,
 )
 from forethought.agent.protocols import Environment, MaybeAwaitable, Model, Planner, Turn
 from forethought.agent.summary import Summarise, Summariser
@@ -38,7 +36,6 @@ from forethought.agent.types import (
 
 T = TypeVar("T")
 Listen = Callable[[Event], None]
-_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -59,6 +56,40 @@ class Grades(Protocol):
         ...
 
 
+@runtime_checkable
+class Restores(Protocol):
+    """An environment whose actions must not be taken twice, and that can be put back without."""
+
+    def restore(
+        self, steps: Sequence[Step], pending: str
+    ) -> MaybeAwaitable[tuple[str, dict[str, Any]]]:
+        """Take up an episode after these steps, calling nothing again; `reset` was called before.
+
+        Args:
+            steps: What was done; what came of a step is the observation of the next one.
+            pending: What came of the last step; empty where that was not recorded.
+
+        Returns:
+            Observation and `info`, as the last step returned them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where an episode goes on, instead of at its beginning; `agent.replay` makes them."""
+
+    steps: tuple[Step, ...]
+    """Decisions taken before: they stay in the record, and no limit counts them."""
+    bring_back: Callable[[str, Mapping[str, Any]], MaybeAwaitable[tuple[str, dict[str, Any]]]]
+    """Brings the world to where these steps left it: from what `reset` returned to what waits for
+    a decision."""
+    pending: str = ""
+    """What the record says came of the last step; empty where it does not say."""
+    first: Callable[[Turn], Awaitable[Decision]] | None = None
+    """Takes the first decision in the planner's place."""
+
+
 def ignore(event: Event) -> None:
     """The listener of an episode that nobody watches."""
 
@@ -76,6 +107,7 @@ async def run_episode(
     max_steps: int = 100,
     summarise: Summarise | None = None,
     live: bool = False,
+    start: Start | None = None,
 ) -> Trace:
     """Play one episode and record it.
 
@@ -91,6 +123,8 @@ async def run_episode(
         max_steps: Decisions after which the episode is cut off, refused actions included.
         summarise: Writes the state where the world writes none and there is a model.
         live: Whether replies are told piece by piece, as events of the kind `text`.
+        start: Where it goes on, instead of at its beginning; `budget` and `max_steps` then hold for
+            what is added.
 
     Returns:
         The trace, with an outcome whatever happened.
@@ -98,7 +132,9 @@ async def run_episode(
     Raises:
         UserError: If the caller has to change something, such as an option of the world.
     """
-    run = Run(env, planner, episode, model, budget, writer, listen, summarise, live=live)
+    run = Run(
+        env, planner, episode, model, budget, writer, listen, summarise, live=live, start=start
+    )
     return await run.play(options or {}, max_steps)
 
 
@@ -120,10 +156,11 @@ class Run:
         summarise: Summarise | None = None,
         *,
         live: bool = False,
+        start: Start | None = None,
     ) -> None:
         self.episode = episode
         self.failure: RunError | None = None
-        self.steps: list[Step] = []
+        self.steps: list[Step] = list(start.steps) if start else []
         self._env = env
         self._planner = planner
         self._budget = budget or Budget()
@@ -133,11 +170,15 @@ class Run:
         self._listen = listen
         self._live = live
         self._summarise = summarise or Summariser()
-        self._rng = random.Random(
-            f"{episode.env} {episode.seed} {episode.instance} {episode.seat} {episode.opponent}"
-        )
+        self._kept = len(self.steps)
+        self._bring_back = start.bring_back if start else None
+        self._decide = start.first if start and start.first else planner.decide
+        self._rng = random.Random(_key(episode) + (f" resumed at {self._kept}" if start else ""))
         self._reward = 0.0
-        self._state = ""
+        for step in self.steps:
+            self._reward += step.reward
+        self._state = self.steps[-1].state if self.steps else ""
+        self._pending = start.pending if start else ""
 
     async def play(self, options: Mapping[str, Any], max_steps: int = 100) -> Trace:
         """Play to the end, whatever the end is."""
@@ -145,7 +186,8 @@ class Run:
         try:
             observation = await self._reset(options)
             while outcome is None:
-                if len(self.steps) >= max_steps:
+                self._pending = observation.text
+                if len(self.steps) - self._kept >= max_steps:
                     outcome = self._settle("truncated")
                     break
                 self._check_budget()
@@ -154,7 +196,7 @@ class Run:
             outcome = self._settle(f"budget: {error}")
         except RunError as error:
             self.failure = error
-            outcome = self._settle(f"error: {_one_line(error)}")
+            outcome = self._settle(f"error: {one_line(error)}")
         if self._writer:
             self._writer.end(self.episode.id, outcome)
         self._listen(Event("end", outcome.reason))
@@ -165,11 +207,13 @@ class Run:
         if self.episode.opponent:
             fixed["opponent"] = self.episode.opponent
         try:
-            with self._border("environment"):
+            with self._world():
                 text, info = await self._within(
                     self._env.reset(seed=self.episode.seed, options={**options, **fixed})
                 )
-                observation = _observe(text, info)
+                if self._bring_back:
+                    text, info = await self._within(self._bring_back(text, info))
+                observation = observe(text, info)
         except RunError:
             self._begin()
             raise
@@ -180,10 +224,12 @@ class Run:
     def _begin(self) -> None:
         if self._writer:
             self._writer.begin(self.episode)
+            for step in self.steps:
+                self._writer.step(self.episode.id, step)
 
     def _check_budget(self) -> None:
         limit = self._budget.steps
-        if limit is not None and len(self.steps) >= limit:
+        if limit is not None and len(self.steps) - self._kept >= limit:
             raise BudgetExhausted(f"all {limit} steps are used")
         self._clock.check()
 
@@ -201,19 +247,20 @@ class Run:
             emit=self._listen,
             live=self._live,
         )
-        with self._border("planner"):
-            decision = await self._planner.decide(turn)
+        with guarded(f"planner {self._planner.name}", RunError):
+            decision = await self._decide(turn)
+        self._decide = self._planner.decide
         if decision.attempts and isinstance(self._env, Grades):
             decision = self._graded(decision, self._env)
         if self._model:
-            decision = replace(decision, usage=self._model.take())
+            decision = replace(decision, usage={**decision.usage, **self._model.take()})
         self._listen(Event("action", decision.action))
         try:
-            with self._border("environment"):
+            with self._world():
                 text, reward, terminated, truncated, info = await self._within(
                     self._env.step(decision.action)
                 )
-                seen, gained = _observe(text, info), float(reward)
+                seen, gained = observe(text, info), float(reward)
         except RunError:
             self._record(observation, state, decision, 0.0, {})
             raise
@@ -224,7 +271,7 @@ class Run:
 
     def _graded(self, decision: Decision, env: Grades) -> Decision:
         """The decision, its attempts graded for the record."""
-        with self._border("environment"):
+        with self._world():
             graded = tuple(
                 replace(attempt, correct=env.grade(attempt.action)) for attempt in decision.attempts
             )
@@ -261,6 +308,7 @@ class Run:
         )
         self.steps.append(step)
         self._reward += reward
+        self._pending = ""
         if self._writer:
             self._writer.step(self.episode.id, step)
 
@@ -272,14 +320,14 @@ class Run:
 
     def _settle(self, reason: str) -> Outcome:
         """The outcome of an episode that stops before its end."""
-        outcome = Outcome(self._reward, success=False, reason=reason)
+        outcome = Outcome(self._reward, success=False, reason=reason, pending=self._pending)
         if not isinstance(self._env, Settles):
             return outcome
         try:
-            with self._border("environment"):
-                return self._env.settle(outcome)
+            with self._world():
+                return replace(self._env.settle(outcome), pending=self._pending)
         except RunError as error:
-            return replace(outcome, reason=f"error: {_one_line(error)}")
+            return replace(outcome, reason=f"error: {one_line(error)}")
 
     async def _within(self, what: MaybeAwaitable[T]) -> T:
         """What the world returns, awaited within the seconds left where it has to be."""
@@ -293,50 +341,10 @@ class Run:
                 self._clock.check("the environment")
             raise
 
-    @contextmanager
-    def _border(self, who: Literal["environment", "planner"]) -> Iterator[None]:
-        """Foreign errors become ours, the cause kept."""
-        try:
-            yield
-        except (UserError, RunError):
-            raise
-        except Exception as error:
-            # A border: worlds, bots and critics are other people's code, and one bad episode must
-            # not stop the others.
-            raise self._failed(who, error) from error
-
-    def _failed(self, who: str, error: Exception) -> RunError:
-        plain = isinstance(error, ForethoughtError)
-        if not plain:
-            _log.error("%s raised", who, exc_info=error)
-        what = "" if plain else f"{type(error).__name__}: "
-        if who == "environment":
-            return EnvironmentFailed(f"environment {self._env.id}: {what}{_one_line(error)}")
-        return RunError(f"planner {self._planner.name}: {what}{_one_line(error)}")
+    def _world(self) -> AbstractContextManager[None]:
+        return guarded(f"environment {self._env.id}", EnvironmentFailed)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _observe(text: Any, info: Any) -> Observation:
-    """What the world returned, as an observation.
-
-    Raises:
-        EnvironmentFailed: If it broke its contract.
-    """
-    if not isinstance(text, str) or not isinstance(info, Mapping):
-        raise EnvironmentFailed(
-            f"the environment must return text and an info mapping, not {type(text).__name__} and "
-            f"{type(info).__name__}"
-        )
-    return Observation(
-        text,
-        info.get("state") or "",
-        tuple(info.get("candidates", ())),
-        tuple(info.get("legal_actions", ())),
-        tuple(info.get("goals", ())),
-        tuple(info.get("tools", ())),
-        info.get("action_schema"),
-        info,
-    )
+def _key(episode: Episode) -> str:
+    """What the episode's own generator is seeded with."""
+    return f"{episode.env} {episode.seed} {episode.instance} {episode.seat} {episode.opponent}"

@@ -133,7 +133,9 @@ class Environment(Protocol):
     `oracle` alone: never shown, never recorded), and must hold `outcome` (an `Outcome`) once the
     episode has ended. A method `settle(outcome)`, where there is one, completes the outcome of
     an episode that was stopped before its end. A method `grade(action)`, where there is one, says
-    whether an answer would be right; it is asked for the record and never by a policy.
+    whether an answer would be right; it is asked for the record and never by a policy. A method
+    `restore(steps, pending)`, where there is one, takes up an episode from its record; without it
+    the recorded actions are taken again.
     """
 
     id: str

@@ -166,10 +166,15 @@ class TraceFile:
     path: Path
     traces: list[Trace] = field(default_factory=list)
     """Episodes with an outcome, in the order in which they ended. A repeated id keeps the last."""
-    unfinished: int = 0
-    """Episodes begun and never ended."""
+    open: list[Trace] = field(default_factory=list)
+    """Episodes begun and never ended, in the order in which they began."""
     torn: bool = False
     """True when the last line was incomplete."""
+
+    @property
+    def unfinished(self) -> int:
+        """How many episodes were begun and never ended."""
+        return len(self.open)
 
     @property
     def warning(self) -> str:
@@ -258,7 +263,7 @@ def read_traces(path: str | os.PathLike[str], *, empty_ok: bool = False) -> Trac
                 f"{file}, line {number}: not a trace event ({_first_line(error)})"
             ) from error
     result.traces = list(done.values())
-    result.unfinished = len(episodes)
+    result.open = [Trace(episode, tuple(steps[key])) for key, episode in episodes.items()]
     if not result.traces and not empty_ok:
         empty = " (it is empty)" if file.stat().st_size == 0 else ""
         raise DataError(f"{file} holds no finished episode{empty}")

@@ -297,6 +297,8 @@ class Outcome:
     missed: tuple[str, ...] = ()
     """Goal sentences of the world's vocabulary that did not."""
     facts: Mapping[str, Scalar] = field(default_factory=dict)
+    pending: str = ""
+    """The observation that waited for a decision when the episode was stopped before its end."""
 
     @property
     def finished(self) -> bool:

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from forethought.agent.errors import ForethoughtError
+from forethought.cli.record_commands import records_app
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
@@ -36,6 +37,7 @@ train_app = typer.Typer(help="Train something.", rich_markup_mode=None)
 eval_app = typer.Typer(help="Measure something on traces.", rich_markup_mode=None)
 app.add_typer(train_app, name="train")
 app.add_typer(eval_app, name="eval")
+app.add_typer(records_app)
 
 Env = Annotated[str, typer.Argument(help="A world, see forethought envs.", metavar="ENV")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -373,7 +375,9 @@ def _stopped(arguments: Sequence[str]) -> int:
     """How to go on after Ctrl-C."""
     words = [each for each in arguments if each != "--resume"]
     kept = any(each == "--out" or each.startswith("--out=") for each in words)
-    if words and words[0] in RESUMABLE and (kept or words[0] == "improve"):
+    if words and words[0] == "resume":
+        typer.echo(f"stopped; to go on: forethought {shlex.join(words)}", err=True)
+    elif words and words[0] in RESUMABLE and (kept or words[0] == "improve"):
         typer.echo(f"stopped; to go on: forethought {shlex.join([*words, '--resume'])}", err=True)
     else:
         typer.echo("stopped; nothing half-done was kept", err=True)

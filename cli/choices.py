@@ -6,15 +6,17 @@ nothing beyond the core.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forethought.agent.arms import PLANNERS, Arm
 from forethought.agent.errors import ConfigError, HeadError, RunError, UnknownName
 from forethought.agent.protocols import Model, ValueFunction
-from forethought.agent.trace import FILE_NAME
+from forethought.agent.trace import FILE_NAME, read_traces
+from forethought.agent.types import Trace
 from forethought.cli.console import Screen
 from forethought.envs.registry import World, get_world, world_ids
 
@@ -188,6 +190,33 @@ def default_head(world: World, screen: Screen) -> Path:
             tell(stage, done, total)
 
         return default_heads(world, progress=progress)
+
+
+def read_records(source: Path, screen: Screen) -> tuple[Path, dict[str, Trace]]:
+    """A traces file and its episodes by id, unfinished ones too.
+
+    An episode that was begun again and not ended stands as it was left.
+
+    Raises:
+        DataError: If the file cannot be read, is no traces file, or was damaged.
+    """
+    file = read_traces(source, empty_ok=True)
+    if file.torn:
+        screen.warn(f"{file.path}: its last line is incomplete")
+    return file.path, {trace.episode.id: trace for trace in (*file.traces, *file.open)}
+
+
+def pick_record(records: Mapping[str, Trace], name: str, path: Path) -> Trace:
+    """The episode of that id.
+
+    Raises:
+        ConfigError: If there is none; the message names the nearest.
+    """
+    if name not in records:
+        near = get_close_matches(name, records, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"{path} holds no episode {name!r}{hint}")
+    return records[name]
 
 
 def split_list(text: str) -> list[str]:

@@ -79,7 +79,7 @@ async def test_lines_are_written_as_they_happen(talk: Any, tmp_path: Path) -> No
 async def test_refused_actions_are_recorded_and_count(talk: Any) -> None:
     trace = await run_episode(talk(2), Say("illegal", "a"), episode=EPISODE, max_steps=3)
     assert [step.invalid for step in trace.steps] == [True, False, True]
-    assert trace.outcome == Outcome(0.0, False, "truncated")
+    assert trace.outcome == Outcome(0.0, False, "truncated", pending="No.")
 
 
 async def test_history_is_seen_and_the_generator_is_the_episodes_own(talk: Any) -> None:
@@ -108,7 +108,7 @@ async def test_a_model_that_failed_is_the_outcome(
             writer=writer,
         )
     line = " ".join(str(error).split())
-    assert trace.outcome == Outcome(1.0, False, f"error: {line}")
+    assert trace.outcome == Outcome(1.0, False, f"error: {line}", pending="You said win.")
     assert len(trace.steps) == 1
     assert read_traces(tmp_path / "t.jsonl").traces == [trace]
 
@@ -118,7 +118,9 @@ async def test_a_budget_ends_the_episode_gracefully(talk: Any, fake_model: Any) 
     trace = await run_episode(
         talk(9), React(), episode=EPISODE, model=model, budget=Budget(calls=2)
     )
-    assert trace.outcome == Outcome(2.0, False, "budget: all 2 calls are used")
+    assert trace.outcome == Outcome(
+        2.0, False, "budget: all 2 calls are used", pending="You said win."
+    )
     assert trace.usage.calls == 2
     assert [step.decision.usage["act"].calls for step in trace.steps] == [1, 1]
     trace = await run_episode(talk(9), Say("a"), episode=EPISODE, budget=Budget(steps=4))
@@ -205,7 +207,9 @@ async def test_a_broken_planner_is_an_outcome_with_its_trace_in_the_log(
 
     with caplog.at_level(logging.ERROR):
         trace = await run_episode(talk(), Bad("a"), episode=EPISODE)
-    assert trace.outcome == Outcome(0.0, False, "error: planner say: IndexError: oops")
+    assert trace.outcome == Outcome(
+        0.0, False, "error: planner say: IndexError: oops", pending="Hello."
+    )
     assert caplog.records[0].exc_info is not None
 
 

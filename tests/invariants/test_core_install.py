@@ -20,7 +20,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 MAY_NEED_AN_EXTRA = (
     "forethought.valuefn",
+    "forethought.agent.atif",
     "forethought.agent.models",
+    "forethought.agent.telemetry",
     "forethought.cli.demo",
     "forethought.envs.openspiel",
 )

@@ -15,6 +15,7 @@ from fault_server import (
 from forethought.agent.errors import ConfigError, ModelRefused
 from forethought.agent.models import AnthropicModel, load_model
 from forethought.agent.models.anthropic import MessagesWire
+from forethought.agent.models.prices import Priced
 from forethought.agent.types import Message, Request, ToolSpec
 
 USER = Message("user", "Hello?")
@@ -270,7 +271,10 @@ def test_names_addresses_and_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     public = load_model("anthropic:claude-sonnet-5")
     assert isinstance(public, Priced)  # its price is known
     assert isinstance(public.model, AnthropicModel)
-    assert (public.url, public.name) == ("https://api.anthropic.com", "anthropic:claude-sonnet-5")
+    assert (public.model.url, public.name) == (
+        "https://api.anthropic.com",
+        "anthropic:claude-sonnet-5",
+    )
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://host")
     elsewhere = load_model("anthropic:m")
     assert isinstance(elsewhere, AnthropicModel)

@@ -1,0 +1,69 @@
+"""What comes from other people's code: worlds, planners and critics, taken at their word once.
+
+Their exceptions become ours in one place, and what a world returns becomes an `Observation` or an
+error that says what is wrong with it. Knows nothing of episodes.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from forethought.agent.errors import EnvironmentFailed, ForethoughtError, RunError, UserError
+from forethought.agent.types import Observation
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded(who: str, failed: Callable[[str], RunError]) -> Iterator[None]:
+    """Turn foreign errors into ours, the cause kept.
+
+    Args:
+        who: Whose code runs inside, for the message.
+        failed: Makes the error.
+
+    Raises:
+        UserError: As raised inside.
+        RunError: As raised inside, and for anything else.
+    """
+    try:
+        yield
+    except (UserError, RunError):
+        raise
+    except Exception as error:
+        # A border: worlds, bots and critics are other people's code, and one bad episode must
+        # not stop the others.
+        plain = isinstance(error, ForethoughtError)
+        if not plain:
+            _log.error("%s raised", who, exc_info=error)
+        what = "" if plain else f"{type(error).__name__}: "
+        raise failed(f"{who}: {what}{one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """An error's message on one line; its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def observe(text: Any, info: Any) -> Observation:
+    """What the world returned, as an observation.
+
+    Raises:
+        EnvironmentFailed: If it broke its contract.
+    """
+    if not isinstance(text, str) or not isinstance(info, Mapping):
+        raise EnvironmentFailed(
+            f"the environment must return text and an info mapping, not {type(text).__name__} and "
+            f"{type(info).__name__}"
+        )
+    return Observation(
+        text,
+        info.get("state") or "",
+        tuple(info.get("candidates", ())),
+        tuple(info.get("legal_actions", ())),
+        tuple(info.get("goals", ())),
+        tuple(info.get("tools", ())),
+        info.get("action_schema"),
+        info,
+    )

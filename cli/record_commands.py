@@ -1,0 +1,112 @@
+"""What can be typed about episodes on disk: `resume`, `fork`, `export`, `import`.
+
+Wiring only, as in `app`, of which these commands are a part.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+records_app = typer.Typer(rich_markup_mode=None)
+
+Source = Annotated[
+    Path, typer.Argument(help="A traces file, or the folder of a run.", metavar="TRACES")
+]
+Which = Annotated[str | None, typer.Option(help="One episode of the file.", metavar="ID")]
+ArmName = Annotated[
+    str | None, typer.Option(help="Who goes on; by default the arm of the record.", metavar="A")
+]
+Critic = Annotated[
+    Path | None,
+    typer.Option(help="A head directory; without it the world's own.", metavar="HEAD"),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        help="Model of an arm that names none; by default the one of the record.", metavar="NAME"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@records_app.command()
+def resume(
+    traces: Source,
+    episode: Which = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into; by default the same file.", metavar="DIR"),
+    ] = None,
+    arm: ArmName = None,
+    critic: Critic = None,
+    model: ModelName = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with episodes that stopped before their end, where they stopped."""
+    from forethought.cli.records import Typed
+    from forethought.cli.records import resume as run
+
+    typed = Typed(arm, model, critic)
+    run(traces, episode=episode, out=out, typed=typed, as_json=as_json)
+
+
+@records_app.command()
+def fork(
+    traces: Source,
+    step: Annotated[int, typer.Option(min=0, help="Which decision, counted from 0.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.", metavar="DIR")],
+    episode: Which = None,
+    thought: Annotated[str, typer.Option(help="What the agent thinks instead.")] = "",
+    action: Annotated[str | None, typer.Option(help="What the agent does instead.")] = None,
+    arm: ArmName = None,
+    critic: Critic = None,
+    model: ModelName = None,
+    as_json: Json = False,
+) -> None:
+    """Change one decision of an episode, play on, and show both ends side by side."""
+    from forethought.cli.records import Typed
+    from forethought.cli.records import fork as run
+
+    run(
+        traces,
+        episode=episode,
+        step=step,
+        thought=thought,
+        action=action,
+        out=out,
+        typed=Typed(arm, model, critic),
+        as_json=as_json,
+    )
+
+
+@records_app.command()
+def export(
+    traces: Source,
+    out: Annotated[
+        Path,
+        typer.Option(help="The file; for several episodes NAME.jsonl.", metavar="FILE"),
+    ],
+    to: Annotated[str, typer.Option("--to", help="The format: atif.")] = "atif",
+    episode: Which = None,
+    as_json: Json = False,
+) -> None:
+    """Write episodes in another format."""
+    from forethought.cli.exchange import export_traces as run
+
+    run(traces, out=out, form=to, episode=episode, as_json=as_json)
+
+
+@records_app.command("import")
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="A JSON file, or one of JSON lines.", metavar="FILE")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write into.", metavar="DIR")],
+    form: Annotated[str, typer.Option("--from", help="The format: atif.")] = "atif",
+    as_json: Json = False,
+) -> None:
+    """Make traces of episodes in another format."""
+    from forethought.cli.exchange import import_traces as run
+
+    run(source, out=out, form=form, as_json=as_json)
