@@ -3,11 +3,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from forethought.agent.errors import ConfigError, ToolError
-from forethought.agent.task import Answer, Call, ToolTask, parse_tool_action
+from forethought.agent.task import ToolTask
 from forethought.agent.types import Outcome
 
 
@@ -26,55 +24,14 @@ class Add:
         return str(sum(arguments.values()))
 
 
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ('add {"a": 1}', Call("add", {"a": 1})),
-        ('add({"a": 1})', Call("add", {"a": 1})),
-        ('```\ncall add\n{"a": 1}\n```', Call("add", {"a": 1})),
-        ('{"name": "add", "arguments": {"a": 1}}', Call("add", {"a": 1})),
-        ('{"tool": "add"}', Call("add", {})),
-        ("call_me", Call("call_me", {})),
-        ("add()", Call("add", {})),
-        ("answer: 4", Answer("4")),
-        ("**Final answer:** a\nb", Answer("a\nb")),
-        ('{"answer": 4}', Answer("4")),
-        ("answer: use add {}", Answer("use add {}")),
-    ],
-)
-def test_actions(text: str, parsed: Call | Answer) -> None:
-    assert parse_tool_action(text, ["add", "call_me"]) == parsed
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("", "neither"),
-        ("I would add", "neither"),
-        ("add {a: 1}", "arguments of add are not a JSON object"),
-        ('sub {"a": 1}', "there is no tool 'sub'; there are add"),
-        ("answer:", "the answer is empty"),
-        ('add {"a": 1}\nanswer: 4', "neither"),
-        ("sub", "neither"),
-        ('{"thought": "x"}', "neither"),
-    ],
-)
-def test_what_is_no_action_is_said(text: str, problem: str) -> None:
-    parsed = parse_tool_action(text, ["add"])
-    assert isinstance(parsed, str)
-    assert problem in parsed
-
-
-@given(st.text(max_size=80) | st.sampled_from(["{" * 9999, 'add {"a":' * 999, "[" * 99999]))
-def test_no_action_raises(text: str) -> None:
-    parse_tool_action(text, ["add"])
-
-
 async def test_calls_results_and_the_answer() -> None:
     task = ToolTask("How much?", [Add()], instructions="Be brief.")
     text, info = task.reset()
     assert text == info["state"] == "Question: How much?"
-    assert info["rules"].startswith("Be brief.\n\nTools:\n- add: Adds.\n")
+    assert info["rules"] == "Be brief."
+    assert info["manual"].startswith("Tools:\n- add: Adds.\n")
+    assert [spec.name for spec in info["tools"]] == ["add"]
+    assert len(info["action_schema"]["anyOf"]) == 2
     text, reward, done, _, info = await task.step('add {"a": 1, "b": 2}')
     assert (text, reward, done) == ("3", 0.0, False)
     assert info["facts"] == {"tool": "add", "failed": False}
