@@ -44,7 +44,8 @@ class Stream(Generic[T]):
         """Set when the run has ended."""
         self._begin = begin
         self._plain = plain
-        self._events: AsyncGenerator[Event, None] | None = None
+        self._read = False
+        self._run: asyncio.Task[Result[T]] | None = None
 
     async def __aenter__(self) -> "Stream[T]":
         return self
@@ -55,8 +56,7 @@ class Stream(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._events is not None:
-            await self._events.aclose()
+        await self._stop()
 
     def __aiter__(self) -> AsyncGenerator[Event, None]:
         """The events as they happen.
@@ -65,10 +65,10 @@ class Stream(Generic[T]):
             ConfigError: If the stream was read before.
             RunError: As `Agent.run`.
         """
-        if self._events is not None:
+        if self._read:
             raise ConfigError("a stream is read once: call agent.stream(...) again")
-        self._events = self._read()
-        return self._events
+        self._read = True
+        return self._events()
 
     async def text(self) -> AsyncIterator[str]:
         """The answer's text so far, each time that it has changed; the last one is the answer.
@@ -91,19 +91,26 @@ class Stream(Generic[T]):
         if self.result is not None and self.result.text != told:
             yield self.result.text
 
-    async def _read(self) -> AsyncGenerator[Event, None]:
+    async def _events(self) -> AsyncGenerator[Event, None]:
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        run = asyncio.create_task(self._begin(events.put_nowait))
-        run.add_done_callback(lambda _: events.put_nowait(None))
+        self._run = asyncio.create_task(self._begin(events.put_nowait))
+        self._run.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
                 yield event
-            self.result = await run
+            self.result = await self._run
         finally:
-            run.cancel()
-            await asyncio.wait([run])
-            if not run.cancelled():
-                run.exception()  # seen, so that nobody is warned of it
+            await self._stop()
+
+    async def _stop(self) -> None:
+        """End the run, and wait until it has cleaned up."""
+        if self._run is None:
+            return
+        if not self._run.cancelling():  # a second one would cut short how tools clean up
+            self._run.cancel()
+        await asyncio.wait([self._run])
+        if not self._run.cancelled():
+            self._run.exception()  # seen, so that nobody is warned of it
 
 
 class _Heard:
