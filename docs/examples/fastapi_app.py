@@ -15,9 +15,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from forethought import Agent, Budget, tool
+from forethought import Agent, Budget, RunContext, tool
 from forethought.agent.models import FunctionModel
-from forethought.agent.protocols import RunContext
 from forethought.agent.types import Message
 from forethought.agent.types import Request as ModelRequest
 
