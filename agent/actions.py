@@ -140,7 +140,8 @@ def forms(names: Sequence[str], answer: Mapping[str, Any] | None) -> str:
         call = f"{example} to call a tool, or "
     value = '"TEXT"' if answer is None else "VALUE"
     follows = "" if answer is None else f", VALUE following this JSON schema: {_json(answer)}"
-    return f'Act in one of these forms: {call}{{"answer": {value}}} to end{follows}.'
+    end = f'{{"answer": {value}}} to end, as soon as you know the answer'
+    return f"Act in one of these forms: {call}{end}{follows}."
 
 
 def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ KEPT_WORDING = 2000
 MISFITS = 2
 """Answers that do not fit the type asked for, after which the last one ends the episode as it is.
 """
-STOPPED = "no result: the run was stopped during this call"
+STOPPED = "no result was recorded: the run stopped here"
 
 _Seen = tuple[str, float, bool, bool, dict[str, Any]]
 
@@ -106,13 +106,14 @@ class ToolTask:
 
         Args:
             steps: The decisions taken; the result of each is what the next one saw.
-            pending: What came of the last one: the observation that no decision answered yet.
+            pending: What came of the last one: the observation that no decision answered yet; empty
+                where that was not recorded.
         """
         self._clear()
-        after = [*(step.observation for step in steps[1:]), pending]
+        after = [*(step.observation for step in steps[1:]), pending or None]
         for step, seen in zip(steps, after, strict=True) if steps else ():
             self._replay(step, seen)
-        return pending if steps else self._asked, self._info()
+        return pending or self._asked, self._info()
 
     def settle(self, outcome: Outcome) -> Outcome:
         """The best answer so far: the last words that were no action, or the last result."""
@@ -158,8 +159,8 @@ class ToolTask:
         good = [each.text for each in results if not each.failed]
         self._draft = "\n".join(good) or self._draft
 
-    def _replay(self, step: Step, seen: str) -> None:
-        """What `step` did, its results taken from the record."""
+    def _replay(self, step: Step, seen: str | None) -> None:
+        """What `step` did, its results taken from the record, where it has them."""
         self._steps += 1
         action = step.decision.action
         parsed = parse_tool_action(action, self._box.names)
@@ -202,10 +203,10 @@ def _heads(calls: Sequence[ToolCall]) -> list[str]:
 
 
 def _parted(
-    calls: Sequence[ToolCall], text: str, facts: Mapping[str, Scalar]
+    calls: Sequence[ToolCall], text: str | None, facts: Mapping[str, Scalar]
 ) -> tuple[Called, ...]:
     """The results of calls, from the text and the facts that `_joined` made of them."""
-    if "tool" not in facts:  # the run stopped before there was a result
+    if text is None or "tool" not in facts:
         return tuple(Called(STOPPED, failed=True) for _ in calls)
     if len(calls) == 1:
         return (Called(text, bool(facts.get("failed"))),)

@@ -15,7 +15,7 @@ from forethought.agent.critics import estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import read_list
 from forethought.agent.planners.critique import KEPT, UNSUPPORTED, is_supported, weigh
-from forethought.agent.planners.desk import REPAIR, Desk, check_template
+from forethought.agent.planners.desk import Desk, check_template
 from forethought.agent.planners.imagine import (
     GOALS_FIELDS,
     GOALS_PROMPT,
@@ -62,7 +62,6 @@ class Rank:
         goals_prompt: Template with `{situation}`, `{thought}`, `{hoped}`, `{feared}` and
             `{vocabulary}`.
         act_prompt: Template with `{situation}`, `{thought}`, `{moves}` and `{form}`.
-        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -79,7 +78,6 @@ class Rank:
         proposals_prompt: str = PROPOSALS_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
         act_prompt: str = ACT_PROMPT,
-        repair: str = REPAIR,
         name: str = "rank",
     ) -> None:
         if proposals < 1:
@@ -96,11 +94,10 @@ class Rank:
         self._act_prompt = check_template(
             "act", act_prompt, ("situation", "thought", "moves", "form")
         )
-        self._repair = check_template("repair", repair, ("problem",))
 
     async def decide(self, turn: Turn) -> Decision:
         """Score the candidates and carry out the best."""
-        desk = Desk(turn, self.name, self._repair)
+        desk = Desk(turn, self.name)
         candidates = turn.observation.candidates or await self._propose(desk)
         goals: Sequence[Goal] = ()
         weighed: list[Considered] = []

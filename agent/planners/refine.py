@@ -31,7 +31,7 @@ from forethought.agent.planners.critique import (
     is_supported,
     weigh,
 )
-from forethought.agent.planners.desk import REPAIR, Desk, check_template
+from forethought.agent.planners.desk import Desk, check_template
 from forethought.agent.planners.imagine import (
     GOALS_FIELDS,
     GOALS_PROMPT,
@@ -95,15 +95,12 @@ class Prompts:
     """Fields `{situation}`, `{moves}`, `{thought}` and `{critique}`."""
     act: str = ACT_PROMPT
     """Fields `{situation}`, `{thought}`, `{moves}` and `{form}`."""
-    repair: str = REPAIR
-    """Said about a reply that cannot be read; field `{problem}`."""
 
     def __post_init__(self) -> None:
         check_template("propose", self.propose, ("situation", "moves"))
         check_template("goals", self.goals, GOALS_FIELDS)
         check_template("refine", self.refine, ("situation", "moves", "thought", "critique"))
         check_template("act", self.act, ("situation", "thought", "moves", "form"))
-        check_template("repair", self.repair, ("problem",))
 
 
 @dataclass(slots=True)
@@ -185,7 +182,7 @@ class Refine:
         Raises:
             BudgetExhausted: If not even a first thought could be had.
         """
-        desk, plan = Desk(turn, self.name, self._prompts.repair), _Plan()
+        desk, plan = Desk(turn, self.name), _Plan()
         try:
             await self._think(desk, plan)
             for _ in range(self._rounds):

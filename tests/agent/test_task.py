@@ -187,8 +187,13 @@ async def test_a_call_cut_off_has_no_result_in_a_restored_run() -> None:
     task = ToolTask("q", [Add()])
     step = Step(0, "Question: q", "Question: q", Decision(Candidate("t"), 'add {"a": 1}', "p"))
     _, info = task.restore([step], "")
-    assert info["state"].endswith('add {"a": 1} -> no result: the run was stopped during this call')
+    assert info["state"].endswith('add {"a": 1} -> no result was recorded: the run stopped here')
     assert task.settle(Outcome(0.0, False)).facts["answer"] == ""
+    made = Decision(Candidate("t"), SEVERAL, "p")
+    facts = {"tool": "slow, slow, slow", "characters": "1 2 3"}
+    text, info = ToolTask("q", [Slow(3)]).restore([Step(0, "", "", made, facts=facts)], "")
+    assert text == "Question: q"
+    assert info["state"].count("no result was recorded") == 3
 
 
 async def test_an_answer_that_does_not_fit_is_repaired_once() -> None:

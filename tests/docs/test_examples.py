@@ -109,7 +109,8 @@ async def test_a_client_that_leaves_cancels_its_run(app: ModuleType, way: str) -
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    path = EXAMPLES / "notebook.ipynb"
+    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     assert all(not cell.get("outputs") for cell in notebook.cells)
     client = NotebookClient(notebook, timeout=60, kernel_name="python3")
     client.execute(cwd=str(tmp_path))
