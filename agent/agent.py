@@ -2,60 +2,71 @@
 
 The way in for applications. All it does is build a `ToolTask` and run the one loop on it; the
 asynchronous `run` is the real one, `run_sync` the single synchronous door. Holds no state between
-questions but the number of the next one.
+questions, so that one agent serves any number of runs at once.
 """
 
 import asyncio
 import hashlib
-import itertools
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, Generic
 
+from pydantic import TypeAdapter
+from typing_extensions import TypeVar
+
+from forethought.agent.actions import MANUAL
 from forethought.agent.arms import HEAD, Arm, build_planner
 from forethought.agent.budget import Budget
 from forethought.agent.errors import ConfigError
+from forethought.agent.journal import shared_writer
 from forethought.agent.loop import Listen, Run, ignore
 from forethought.agent.models.names import load_model
+from forethought.agent.output import Output
 from forethought.agent.planners.react import React
 from forethought.agent.planners.refine import Refine
-from forethought.agent.protocols import Model, Planner, Tool, ValueFunction
-from forethought.agent.task import ToolTask, tools_by_name
-from forethought.agent.types import Episode, Event, Trace, Usage
+from forethought.agent.protocols import (
+    CallsTools,
+    Model,
+    Planner,
+    RunContext,
+    Tool,
+    ValueFunction,
+)
+from forethought.agent.result import Result, result_of
+from forethought.agent.stream import Stream
+from forethought.agent.summary import Summarise
+from forethought.agent.task import ToolTask
+from forethought.agent.toolbox import Toolbox
+from forethought.agent.types import Episode, Event, Message
+
+T = TypeVar("T", default=str)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a question."""
-
-    output: str
-    """The answer; the best so far where a limit ended the run, which `complete` tells."""
-    trace: Trace
-
-    @property
-    def usage(self) -> Usage:
-        """Cost of all model calls together."""
-        return self.trace.usage
-
-    @property
-    def complete(self) -> bool:
-        """False when a limit ended the run before the agent gave its answer."""
-        return self.trace.outcome is not None and self.trace.outcome.reason == "terminated"
-
-
-class Agent:
+class Agent(Generic[T]):
     """Answers questions with tools, one thought at a time.
 
     Args:
         model: A model, or its name: `openai:NAME`, `gguf:FILE`, `builtin`, ...
+        output_type: What an answer has to be: any type with a JSON schema, or a `TypeAdapter`; text
+            by default.
         tools: What it may call; make them with `@tool`.
         critic: Says how likely futures are; with one, the agent plans with `refine`.
         planner: How it decides: a planner, or a name such as `rank`; chosen by `critic` if `None`.
+            Prompts are arguments of the planner.
         budget: Limits of each run.
         instructions: Standing text for the model.
+        manual: Template of the text that tells a model how to act, with `{tools}` and `{forms}`.
+        summarise: Writes the state before each decision; the task's own list of calls and results
+            if `None`. `Summariser()` asks the model.
+        traces: File to which every run is written as it happens; agents of one process may share
+            it.
         max_steps: Decisions after which a run is cut off.
 
     Raises:
-        ConfigError: If something given as a tool is none, or the planner needs a critic.
+        ConfigError: If something given as a tool is none, the planner needs a critic, or the type
+            has no schema.
         UnknownName: If there is no such model or planner.
     """
 
@@ -63,34 +74,59 @@ class Agent:
         self,
         model: Model | str,
         *,
+        output_type: type[T] | TypeAdapter[T] | None = None,
         tools: Sequence[Tool] = (),
         critic: ValueFunction | None = None,
         planner: Planner | str | None = None,
         budget: Budget | None = None,
         instructions: str = "",
+        manual: str = MANUAL,
+        summarise: Summarise | None = None,
+        traces: str | os.PathLike[str] | None = None,
         max_steps: int = 25,
     ) -> None:
-        tools_by_name(tools)
+        self._output: Output[T] = Output(output_type)
+        self._box = Toolbox(tools, output=self._output, manual=manual)
         self.model = load_model(model) if isinstance(model, str) else model
         self.planner = _choose(planner, critic)
-        self._tools = tuple(tools)
         self._budget = budget
         self._instructions = instructions
+        self._summarise = summarise
+        self._traces = traces
         self._max_steps = max_steps
-        self._numbers = itertools.count(1)
 
-    async def run(self, question: str) -> Result:
+    async def run(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        deps: Any = None,
+        budget: Budget | None = None,
+    ) -> Result[T]:
         """Answer a question.
+
+        Args:
+            question: What is asked.
+            history: An earlier conversation: `Result.messages` of the last answer.
+            deps: What tools get as `RunContext.deps`.
+            budget: Limits of this run, in place of the agent's.
 
         Raises:
             ModelError: If the model failed for good.
             RunError: If the run failed otherwise. A limit reached is no error: see
                 `Result.complete`.
         """
-        return await self._run(question, ignore)
+        return await self._run(question, history, deps, budget, ignore)
 
-    def run_sync(self, question: str) -> Result:
-        """Answer a question from code that is not asynchronous.
+    def run_sync(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        deps: Any = None,
+        budget: Budget | None = None,
+    ) -> Result[T]:
+        """Answer a question from code that is not asynchronous; arguments as for `run`.
 
         Raises:
             ConfigError: If called inside a running event loop.
@@ -99,57 +135,84 @@ class Agent:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self.run(question))
+            return asyncio.run(self.run(question, history=history, deps=deps, budget=budget))
         raise ConfigError("run_sync inside a running event loop: use await agent.run(...)")
 
-    def stream(self, question: str) -> "Stream":
-        """Answer a question and tell what happens on the way: `async for event in stream`."""
-        return Stream(self, question)
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        deps: Any = None,
+        budget: Budget | None = None,
+    ) -> Stream[T]:
+        """Answer a question and tell what happens on the way; arguments as for `run`.
 
-    async def _run(self, question: str, listen: Listen) -> Result:
-        task = ToolTask(question, self._tools, instructions=self._instructions)
-        digest = hashlib.sha256(question.encode("utf-8", "replace")).hexdigest()[:8]
-        episode = Episode(
-            f"{digest}-{next(self._numbers)}",
-            task.id,
-            arm=self.planner.name,
-            model=self.model.name,
-        )
-        run = Run(task, self.planner, episode, self.model, self._budget, listen=listen)
-        trace = await run.play({}, self._max_steps)
+        Nothing runs before it is read: `async for event in stream`, or `stream.text()`.
+        """
+        plain = isinstance(self.model, CallsTools) and self.model.calls_tools
+        begin = partial(self._run, question, history, deps, budget, live=True)
+        return Stream(begin, plain=plain and bool(self._box.info["tools"]))
+
+    async def _run(
+        self,
+        question: str,
+        history: Sequence[Message],
+        deps: Any,
+        budget: Budget | None,
+        listen: Listen,
+        *,
+        live: bool = False,
+    ) -> Result[T]:
+        episode = self._episode(question, history)
+        task = self._task(question, history, deps, episode, listen)
+        with shared_writer(self._traces) if self._traces else nullcontext() as writer:
+            run = Run(
+                task,
+                self.planner,
+                episode,
+                self.model,
+                budget or self._budget,
+                writer,
+                listen,
+                self._summarise,
+                live=live,
+            )
+            trace = await run.play({}, self._max_steps)
         if run.failure:
             raise run.failure
-        facts = trace.outcome.facts if trace.outcome else {}
-        return Result(str(facts.get("answer", "")), trace)
+        return result_of(trace, question, history, self._output)
 
+    def _episode(self, question: str, history: Sequence[Message]) -> Episode:
+        """What is fixed before the run; enough of it to go on from the record alone."""
+        digest = hashlib.sha256(question.encode("utf-8", "replace")).hexdigest()[:8]
+        facts = {"question": question}
+        if history:
+            facts["history"] = TypeAdapter(tuple[Message, ...]).dump_json(tuple(history)).decode()
+        return Episode(
+            f"{digest}-{os.urandom(6).hex()}",
+            ToolTask.id,
+            arm=self.planner.name,
+            model=self.model.name,
+            facts=facts,
+        )
 
-class Stream:
-    """A run under way: iterate for its events, then look at `result`.
-
-    Leaving the iteration early ends the run.
-    """
-
-    def __init__(self, agent: Agent, question: str) -> None:
-        self.result: Result | None = None
-        """Set when the run has ended."""
-        self._agent = agent
-        self._question = question
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """The events as they happen.
-
-        Raises:
-            RunError: As `Agent.run`.
-        """
-        events: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self._agent._run(self._question, events.put_nowait))
-        task.add_done_callback(lambda _: events.put_nowait(None))
-        try:
-            while (event := await events.get()) is not None:
-                yield event
-            self.result = await task
-        finally:
-            task.cancel()
+    def _task(
+        self,
+        question: str,
+        history: Sequence[Message],
+        deps: Any,
+        episode: Episode,
+        listen: Listen,
+    ) -> ToolTask:
+        return ToolTask(
+            question,
+            self._box,
+            instructions=self._instructions,
+            history=history,
+            context=RunContext(deps, episode.id, tell=lambda text: listen(Event("tool", text))),
+            state=self._summarise is None,
+        )
 
 
 def _choose(planner: Planner | str | None, critic: ValueFunction | None) -> Planner:

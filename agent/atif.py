@@ -18,7 +18,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from forethought.agent.calls import read_calls, write_calls
+from forethought.agent.actions import written
+from forethought.agent.calls import read_calls
 from forethought.agent.errors import DataError, needs
 from forethought.agent.types import (
     Candidate,
@@ -110,7 +111,7 @@ def _turn(place: int, step: Step, after: str | None, copied: bool) -> atif.Step:
     if _plain(thought) == thought:
         ours["decision"]["candidate"].pop("thought")
     calls = read_calls(action)
-    if _plain(action) == action and (not calls or write_calls(calls) == action):
+    if _plain(action) == action and (not calls or written(calls) == action):
         ours["decision"].pop("action")
     usage = sum(step.decision.usage.values(), Usage())
     ids = [f"call-{place}-{number}" for number in range(len(calls))]
@@ -166,7 +167,7 @@ def _ours(trajectory: atif.Trajectory, outcome: Outcome | None) -> Trace:
         decision = data["decision"]
         data.setdefault("observation", told[-1])
         decision["candidate"].setdefault("thought", turn.reasoning_content or "")
-        decision.setdefault("action", write_calls(_calls(turn)) or _text(turn.message))
+        decision.setdefault("action", written(_calls(turn)) or _text(turn.message))
         steps.append(_load(Step, data))
         told += _results(turn)
     ended = dict(held["outcome"]) if "outcome" in held else None
@@ -183,7 +184,7 @@ def _foreign(trajectory: atif.Trajectory, outcome: Outcome | None) -> Trace:
     steps: list[Step] = []
     for turn in trajectory.steps:
         if turn.source != "agent" or turn.is_copied_context:
-            heard += filter(None, [_text(turn.message), write_calls(_calls(turn)), *_results(turn)])
+            heard += filter(None, [_text(turn.message), written(_calls(turn)), *_results(turn)])
             continue
         seen = "\n".join(heard)
         decision, facts = _decision(turn, trajectory.agent.name)
@@ -200,7 +201,7 @@ def _decision(turn: atif.Step, agent: str) -> tuple[Decision, dict[str, Scalar]]
     """What another agent thought and did, and what else is told of it."""
     calls, message = _calls(turn), _text(turn.message)
     thought = turn.reasoning_content or (message if calls else "")
-    action = write_calls(calls) or message
+    action = written(calls) or message
     facts: dict[str, Scalar] = {
         "tool": ", ".join(call.name for call in calls) or None,
         "message": message if calls and message != thought else None,

@@ -1,4 +1,4 @@
-"""Tool calls in the text of an action: `NAME {"argument": value}`, one after another, and back.
+"""Tool calls in the text of an action: `NAME {"argument": value}`, one after another.
 
 Objects with `name` and `arguments` are read as well. Pure functions; whether there is such a tool
 is not known here.
@@ -6,7 +6,6 @@ is not known here.
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from forethought.agent.types import ToolCall
@@ -47,10 +46,3 @@ def _call(name: str | None, value: dict[str, Any]) -> ToolCall | None:
     if set(value) == {"name", "arguments"} and isinstance(called, str):
         return ToolCall(called, arguments) if isinstance(arguments, dict) else None
     return None
-
-
-def write_calls(calls: Sequence[ToolCall]) -> str:
-    """The text of an action that makes these calls, one a line."""
-    return "\n".join(
-        f"{call.name} {json.dumps(dict(call.arguments), ensure_ascii=False)}" for call in calls
-    )

@@ -13,6 +13,7 @@ ForethoughtError
 │   │   ├── ModelUnavailable no answer from the server: refused, reset, timed out, overloaded
 │   │   └── ModelRefused     the server will not serve this request: key, name, content
 │   ├── EnvironmentFailed    an environment broke its contract or raised
+│   ├── OutputError          the answer is not of the type asked for
 │   └── BudgetExhausted      the next call would pass a limit; the loop ends gracefully
 └── ToolError                for the model to read and correct; never leaves the loop
 ```
@@ -112,6 +113,10 @@ class ModelRefused(ModelError):
 
 class EnvironmentFailed(RunError):
     """An environment broke its contract or raised."""
+
+
+class OutputError(RunError):
+    """The answer is not of the type asked for."""
 
 
 class BudgetExhausted(RunError):

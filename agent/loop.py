@@ -51,8 +51,8 @@ class Settles(Protocol):
 class Grades(Protocol):
     """An environment that can say of any answer whether it would be right."""
 
-    def grade(self, action: str) -> bool:
-        """Whether the episode would succeed with this answer."""
+    def grade(self, action: str) -> bool | None:
+        """Whether the episode would succeed with this answer; `None` where it cannot say."""
         ...
 
 

@@ -1,21 +1,18 @@
 """A question to be answered with tools, as an environment: the one loop and every planner serve it.
 
-An action is a call, `NAME {"argument": value}`, or `answer: TEXT`, which ends the episode. What a
-tool objects to is text for the model; what a tool breaks on is text too, and ends the call, not the
-run. Runs no model and knows nothing of how tools are made.
+An action is one or more calls, made at the same time, or the answer, which ends the episode (see
+`agent.actions`). What a tool objects to is text for the model; what a tool breaks on is text too,
+and ends the call, not the run. Runs no model and knows nothing of how tools are made.
 """
 
-import inspect
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from forethought.agent.errors import ConfigError, ToolError
-from forethought.agent.parsing import strip_fence
-from forethought.agent.protocols import Tool
-from forethought.agent.types import Goal, Outcome, Scalar
+from forethought.agent.actions import Answer, parse_tool_action, written
+from forethought.agent.protocols import RunContext, Tool
+from forethought.agent.toolbox import Called, Toolbox
+from forethought.agent.types import Goal, Message, Outcome, Scalar, Step, ToolCall
 
 ANSWERED = Goal("The question is answered correctly.")
 WRONG = Goal("The answer given is wrong.", kind="feared")
@@ -24,79 +21,16 @@ KEPT_CALLS = 12
 """Calls the state tells of, the latest ones."""
 KEPT_CHARACTERS = 600
 """Characters of each result that the state tells of; the observation shows all of it."""
+KEPT_MESSAGES = 20
+"""Messages of an earlier conversation that are shown, the latest ones."""
+KEPT_WORDING = 2000
+"""Characters of each of those messages that are shown."""
+MISFITS = 2
+"""Answers that do not fit the type asked for, after which the last one ends the episode as it is.
+"""
+STOPPED = "no result was recorded: the run stopped here"
 
-_CALL = re.compile(
-    r"^(?:(?:call|use)\s+)?`?([A-Za-z_]\w*)`?\s*(?:\(\s*)?(\{.*\})\s*\)?$", re.DOTALL
-)
-_ANSWER = re.compile(r"^\**(?:final )?answer\**\s*:\**\s*(.*)$", re.DOTALL | re.IGNORECASE)
-_WITHOUT = re.compile(r"^`?([A-Za-z_]\w*)`?\s*(?:\(\s*\))?$")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of one tool, arguments not yet checked."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer that ends the episode."""
-
-    text: str
-
-
-def parse_tool_action(text: str, names: Sequence[str]) -> Call | Answer | str:
-    """Read an action; a string says, for the model, why it could not be read. Never raises.
-
-    Args:
-        text: What the agent wrote.
-        names: The tools there are; one that needs no arguments may be called by its name alone.
-    """
-    bare = strip_fence(text)
-    answer = _ANSWER.match(bare)
-    if answer:
-        said = answer.group(1).strip()
-        return Answer(said) if said else "the answer is empty"
-    whole = _object(bare)
-    if whole is not None:
-        return _from_object(whole, names)
-    call = _CALL.match(bare)
-    if call:
-        arguments = _object(call.group(2))
-        if arguments is None:
-            return f"the arguments of {call.group(1)} are not a JSON object"
-        return _checked(call.group(1), arguments, names)
-    alone = _WITHOUT.match(bare)
-    if alone and alone.group(1) in names:
-        return Call(alone.group(1), {})
-    return "it is neither a tool call nor an answer"
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _from_object(whole: Mapping[str, Any], names: Sequence[str]) -> Call | Answer | str:
-    """A call or an answer written as one object, as some models do."""
-    if set(whole) == {"answer"}:
-        return Answer(str(whole["answer"]).strip()) if whole["answer"] else "the answer is empty"
-    name = whole.get("name", whole.get("tool"))
-    arguments = whole.get("arguments", whole.get("parameters", {}))
-    if isinstance(name, str) and isinstance(arguments, dict):
-        return _checked(name, arguments, names)
-    return "it is neither a tool call nor an answer"
-
-
-def _checked(name: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Call | str:
-    if name not in names:
-        return f"there is no tool {name!r}; there are {', '.join(names) or 'none'}"
-    return Call(name, arguments)
+_Seen = tuple[str, float, bool, bool, dict[str, Any]]
 
 
 class ToolTask:
@@ -104,10 +38,13 @@ class ToolTask:
 
     Args:
         question: What is asked.
-        tools: What may be called, each with a name of its own.
+        tools: What may be called, or a toolbox that has been made of it.
         instructions: Standing text for the model.
         check: Whether an answer is right; reward 1 and success follow it. Without it every answer
             is a success, with reward 0.
+        history: An earlier conversation, oldest first; the latest of it is shown.
+        context: What tools may know of the run; how many decisions were taken is filled in.
+        state: Whether the task writes the state; if not, that is left to the model's summary.
 
     Raises:
         ConfigError: If something given as a tool is none, or two have the same name.
@@ -118,121 +55,187 @@ class ToolTask:
     def __init__(
         self,
         question: str,
-        tools: Sequence[Tool] = (),
+        tools: Sequence[Tool] | Toolbox = (),
         *,
         instructions: str = "",
         check: Callable[[str], bool] | None = None,
+        history: Sequence[Message] = (),
+        context: RunContext[Any] | None = None,
+        state: bool = True,
     ) -> None:
-        self._question = question
-        self._tools = tools_by_name(tools)
+        self._asked = "\n\n".join(filter(None, [_told(history), f"Question: {question}"]))
+        self._box = tools if isinstance(tools, Toolbox) else Toolbox(tools)
         self._check = check
-        self._rules = "\n\n".join(filter(None, [instructions.strip(), _guide(tools)]))
-        self._calls: list[str] = []
+        self._context: RunContext[Any] = context or RunContext(None)
+        self._writes_state = state
+        self._fixed = {**self._box.info, "rules": instructions.strip()}
+        if check:
+            self._fixed["goals"] = (ANSWERED, WRONG)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._lines: list[str] = []
         self._draft = ""
+        self._steps = 0
+        self._misfits = 0
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Ask the question."""
-        self._calls, self._draft = [], ""
-        return f"Question: {self._question}", self._info()
+        self._clear()
+        return self._asked, self._info()
 
-    async def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Call a tool, or answer."""
-        parsed = parse_tool_action(action, list(self._tools))
+    async def step(self, action: str) -> _Seen:
+        """Call tools, or answer."""
+        parsed = parse_tool_action(action, self._box.names)
+        self._steps += 1
         if isinstance(parsed, Answer):
             return self._answer(parsed.text)
         if isinstance(parsed, str):
             self._draft = action.strip() or self._draft
-            text = f"Not done: {parsed}. {_forms(list(self._tools))}"
-            return text, 0.0, False, False, self._info() | {"invalid": True}
-        text, failed = await self._call(parsed)
-        done = f"{parsed.name} {json.dumps(parsed.arguments, ensure_ascii=False)}"
-        self._calls.append(f"{done} -> {_short(text)}")
-        if not failed:
-            self._draft = text
-        facts: dict[str, Scalar] = {"tool": parsed.name, "failed": failed}
+            return self._refuse(parsed)
+        context = replace(self._context, step=self._steps - 1)
+        results = await self._box.call_all(parsed, context)
+        self._keep(parsed, results)
+        text, facts = _joined(parsed, results)
         return text, 0.0, False, False, self._info() | {"facts": facts}
+
+    def restore(self, steps: Sequence[Step], pending: str) -> tuple[str, dict[str, Any]]:
+        """Stand where an earlier run stopped, from its record alone: no tool is called again.
+
+        Args:
+            steps: The decisions taken; the result of each is what the next one saw.
+            pending: What came of the last one: the observation that no decision answered yet; empty
+                where that was not recorded.
+        """
+        self._clear()
+        after = [*(step.observation for step in steps[1:]), pending or None]
+        for step, seen in zip(steps, after, strict=True) if steps else ():
+            self._replay(step, seen)
+        return pending or self._asked, self._info()
 
     def settle(self, outcome: Outcome) -> Outcome:
         """The best answer so far: the last words that were no action, or the last result."""
         return replace(outcome, facts={"answer": self._draft, "final": False})
 
-    async def _call(self, call: Call) -> tuple[str, bool]:
-        """The result as text, and whether the call failed."""
-        try:
-            result = self._tools[call.name].call(call.arguments)
-            return (await result if inspect.isawaitable(result) else result), False
-        except ToolError as error:
-            return f"error: {error}", True
-        except Exception as error:
-            # A border: tools are other people's code; a broken one ends its call, not the run.
-            return f"failed: {type(error).__name__}: {error}", True
+    def grade(self, action: str) -> bool | None:
+        """Whether an action is a right answer; `None` without a check."""
+        if self._check is None:
+            return None
+        parsed = parse_tool_action(action, self._box.names)
+        return isinstance(parsed, Answer) and self._check(parsed.text)
 
-    def _answer(self, text: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        right = self._check(text) if self._check else True
+    def _refuse(self, problem: str) -> _Seen:
+        text = f"Not done: {problem}. {self._box.forms}"
+        return text, 0.0, False, False, self._info() | {"invalid": True}
+
+    def _answer(self, text: str) -> _Seen:
+        problem = self._box.output.problem(text)
+        if problem:
+            self._draft = text
+            self._misfits += 1
+            if self._misfits < MISFITS:
+                return self._refuse(f"the answer {_short(text)} does not fit: {problem}")
+            return self._end(text, right=False, problem=problem)
+        return self._end(text, right=self._check(text) if self._check else True)
+
+    def _end(self, text: str, *, right: bool, problem: str = "") -> _Seen:
         reached, missed = (ANSWERED, WRONG) if right else (WRONG, ANSWERED)
+        facts: dict[str, Scalar] = {"answer": text, "final": True}
         outcome = Outcome(
             float(right) if self._check else 0.0,
             right,
             reached=(reached.text,) if self._check else (),
             missed=(missed.text,) if self._check else (),
-            facts={"answer": text, "final": True},
+            facts=facts | ({"problem": problem} if problem else {}),
         )
         return text, outcome.reward, True, False, {"outcome": outcome}
 
+    def _keep(self, calls: Sequence[ToolCall], results: Sequence[Called]) -> None:
+        """Remember calls and results for the state and the best answer so far."""
+        for call, result in zip(calls, results, strict=True):
+            self._lines.append(f"{written([call])} -> {_short(result.text)}")
+        good = [each.text for each in results if not each.failed]
+        self._draft = "\n".join(good) or self._draft
+
+    def _replay(self, step: Step, seen: str | None) -> None:
+        """What `step` did, its results taken from the record, where it has them."""
+        self._steps += 1
+        action = step.decision.action
+        parsed = parse_tool_action(action, self._box.names)
+        if isinstance(parsed, tuple):
+            self._keep(parsed, _parted(parsed, seen, step.facts))
+        elif isinstance(parsed, Answer):
+            self._draft = parsed.text
+            self._misfits += step.invalid
+        else:
+            self._draft = action.strip() or self._draft
+
     def _info(self) -> dict[str, Any]:
-        info: dict[str, Any] = {"state": self._state(), "rules": self._rules}
-        if self._check:
-            info["goals"] = (ANSWERED, WRONG)
-        return info
+        return {**self._fixed, "state": self._state() if self._writes_state else ""}
 
     def _state(self) -> str:
-        """The question and the latest calls with their results, bounded in length."""
-        if not self._calls:
-            return f"Question: {self._question}"
-        earlier = len(self._calls) - KEPT_CALLS
+        """What is asked and the latest calls with their results, bounded in length."""
+        if not self._lines:
+            return self._asked
+        earlier = len(self._lines) - KEPT_CALLS
         told = [f"({earlier} earlier calls left out)"] if earlier > 0 else []
-        told += [f"- {each}" for each in self._calls[-KEPT_CALLS:]]
-        return "\n".join([f"Question: {self._question}", "Done so far:", *told])
+        told += [f"- {each}" for each in self._lines[-KEPT_CALLS:]]
+        return "\n".join([self._asked, "Done so far:", *told])
 
 
-def tools_by_name(tools: Sequence[Tool]) -> dict[str, Tool]:
-    """The tools by name.
-
-    Raises:
-        ConfigError: If something given as a tool is none, or two have the same name.
-    """
-    found: dict[str, Tool] = {}
-    for each in tools:
-        if not all(hasattr(each, part) for part in ("name", "description", "schema", "call")):
-            name = getattr(each, "__name__", repr(each))
-            raise ConfigError(f"{name} is not a tool: decorate it with @tool")
-        if each.name in found:
-            raise ConfigError(f"two tools are called {each.name!r}; rename one")
-        found[each.name] = each
-    return found
+def _joined(calls: Sequence[ToolCall], results: Sequence[Called]) -> tuple[str, dict[str, Scalar]]:
+    """The results as one text, and the facts from which `_parted` takes it apart again."""
+    failed = any(each.failed for each in results)
+    facts: dict[str, Scalar] = {"tool": ", ".join(c.name for c in calls), "failed": failed}
+    if len(calls) == 1:
+        return results[0].text, facts
+    facts["calls"] = len(calls)
+    facts["characters"] = " ".join(str(len(each.text)) for each in results)
+    facts["failures"] = " ".join(str(n) for n, each in enumerate(results, 1) if each.failed)
+    parts = zip(_heads(calls), results, strict=True)
+    return "\n".join(head + each.text for head, each in parts), facts
 
 
-def _guide(tools: Sequence[Tool]) -> str:
-    """What can be called and how, for the model."""
-    parts = []
-    for each in tools:
-        properties = each.schema.get("properties", {})
-        schema = json.dumps(properties, ensure_ascii=False)
-        required = ", ".join(each.schema.get("required", ())) or "none"
-        parts.append(
-            f"- {each.name}: {each.description}\n  arguments: {schema} required: {required}"
-        )
-    listed = "Tools:\n" + "\n".join(parts) + "\n\n" if parts else ""
-    return listed + _forms([each.name for each in tools])
+def _heads(calls: Sequence[ToolCall]) -> list[str]:
+    return [f"[{number}] {call.name}: " for number, call in enumerate(calls, start=1)]
 
 
-def _forms(names: Sequence[str]) -> str:
-    call = f'call a tool by writing {names[0]} {{"argument": value}}, or ' if names else ""
-    return f"Act in one of these forms: {call}end by writing answer: TEXT"
+def _parted(
+    calls: Sequence[ToolCall], text: str | None, facts: Mapping[str, Scalar]
+) -> tuple[Called, ...]:
+    """The results of calls, from the text and the facts that `_joined` made of them."""
+    if text is None or "tool" not in facts:
+        return tuple(Called(STOPPED, failed=True) for _ in calls)
+    if len(calls) == 1:
+        return (Called(text, bool(facts.get("failed"))),)
+    failures = str(facts.get("failures", "")).split()
+    results, at = [], 0
+    sizes = str(facts.get("characters", "")).split()
+    for number, (head, size) in enumerate(zip(_heads(calls), sizes, strict=True), start=1):
+        begin = at + len(head)
+        at = begin + int(size)
+        results.append(Called(text[begin:at], str(number) in failures))
+        at += 1  # the line break between two results
+    return tuple(results)
+
+
+def _told(history: Sequence[Message]) -> str:
+    """An earlier conversation, bounded in length."""
+    if not history:
+        return ""
+    earlier = len(history) - KEPT_MESSAGES
+    lines = [f"({earlier} earlier messages left out)"] if earlier > 0 else []
+    lines += [
+        f"{each.role}: {_cut(each.content, KEPT_WORDING)}" for each in history[-KEPT_MESSAGES:]
+    ]
+    return "\n".join(["Earlier in this conversation:", *lines])
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def _short(text: str) -> str:
-    cut = text if len(text) <= KEPT_CHARACTERS else text[:KEPT_CHARACTERS] + "..."
-    return " ".join(cut.split())
+    return " ".join(_cut(text, KEPT_CHARACTERS).split())

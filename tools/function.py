@@ -1,20 +1,27 @@
 """Typed functions as tools: the signature and the docstring are the schema.
 
 Arguments are checked before the function runs, and the result is turned into text of bounded
-length. A plain function runs on the event loop: make it `async` if it waits. No sandbox: a tool can
-do whatever its code can.
+length. A plain function runs in a thread, so that it holds up nothing else; one that takes no time
+can stay on the event loop. After its `timeout` an `async` function is cancelled; a thread cannot be
+stopped, so the call is abandoned and the model is told. No sandbox: a tool can do whatever its code
+can.
 """
 
+import asyncio
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints, overload
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, get_origin, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_json
 
 from forethought.agent.errors import ConfigError, ToolError
+from forethought.agent.protocols import RunContext
 from forethought.tools.docstring import read_docstring
+from forethought.tools.threads import in_thread
 
 LIMIT = 8000
 """Longest result, characters."""
@@ -24,19 +31,35 @@ class FunctionTool:
     """A function that an agent can call; calling the object calls the function.
 
     Args:
-        function: Plain or `async`; every parameter has a type and a description.
+        function: Plain or `async`; every parameter has a type and a description, but a first one
+            annotated `RunContext`, which the model does not see.
         name: What the model calls it; the function's name by default.
         limit: Longest result in characters; the rest is cut off with a note.
+        timeout: Seconds after which a call is given up; `None` for no limit.
+        inline: Whether a plain function runs on the event loop and not in a thread. For functions
+            that return at once; a `timeout` cannot hold there.
 
     Raises:
-        ConfigError: If the signature or the docstring cannot be turned into a schema.
+        ConfigError: If the signature or the docstring cannot be turned into a schema, or an option
+            cannot work.
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, name: str | None = None, limit: int = LIMIT
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        limit: int = LIMIT,
+        timeout: float | None = None,
+        inline: bool = False,
     ) -> None:
+        waits = inspect.iscoroutinefunction(function)
         if limit < 1:
             raise ConfigError(f"tool: limit must be 1 or more, not {limit}")
+        if timeout is not None and not 0 < timeout < float("inf"):
+            raise ConfigError(f"tool: timeout must be above 0 and finite, not {timeout}")
+        if timeout is not None and inline and not waits:
+            raise ConfigError("tool: an inline function cannot be timed out; leave one of them out")
         self.name = name or str(getattr(function, "__name__", ""))
         if not self.name.isidentifier():
             raise ConfigError(f"tool {self.name!r}: the name must be a Python identifier")
@@ -45,7 +68,13 @@ class FunctionTool:
             raise ConfigError(f"tool {self.name!r} has no docstring; say in it what the tool does")
         self._function = function
         self._limit = limit
-        self._names, self._arguments = _arguments(self.name, function, described)
+        self._timeout = timeout
+        self._threaded = not (waits or inline)
+        hints = _hints(self.name, function)
+        self._in_context = _takes_context(self.name, function, hints)
+        self._names, self._arguments = _arguments(
+            self.name, function, hints, described, skip=int(self._in_context)
+        )
         self.schema: Mapping[str, Any] = _untitled(self._arguments.model_json_schema())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,40 +88,80 @@ class FunctionTool:
         """Check the arguments, run the function and give its result as text.
 
         Raises:
-            ToolError: If the arguments are wrong, or the function says so.
+            ToolError: If the arguments are wrong, the time is up, or the function says so.
+        """
+        return await self.call_in(RunContext(None), arguments)
+
+    async def call_in(self, context: RunContext[Any], arguments: Mapping[str, Any]) -> str:
+        """As `call`, within a run.
+
+        Raises:
+            ToolError: As `call`.
         """
         try:
             checked = self._arguments.model_validate(dict(arguments))
         except ValidationError as error:
             raise ToolError(_complaint(error)) from error
         given = {self._names[field]: getattr(checked, field) for field in checked.model_fields_set}
-        result = self._function(**given)
+        if self._in_context:
+            context = _heard_from_threads(context) if self._threaded else context
+            work = partial(self._function, context, **given)
+        else:
+            work = partial(self._function, **given)
+        result = in_thread(work) if self._threaded else work()
         if inspect.isawaitable(result):
-            result = await result
+            result = await self._in_time(result)
         return bounded(_as_text(result), self._limit)
+
+    async def _in_time(self, result: Awaitable[Any]) -> Any:
+        """The result, awaited for as long as a call may take."""
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                done = await result
+                # a plain function may return an awaitable, such as a bound coroutine's
+                return await done if inspect.isawaitable(done) else done
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            left = "abandoned and may still be running" if self._threaded else "stopped"
+            raise ToolError(f"no result within {self._timeout:g} s; the call was {left}") from error
 
 
 @overload
 def tool(function: Callable[..., Any], /) -> FunctionTool: ...
 @overload
 def tool(
-    *, name: str | None = None, limit: int = LIMIT
+    *,
+    name: str | None = None,
+    limit: int = LIMIT,
+    timeout: float | None = None,
+    inline: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
-    function: Callable[..., Any] | None = None, /, *, name: str | None = None, limit: int = LIMIT
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    limit: int = LIMIT,
+    timeout: float | None = None,
+    inline: bool = False,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a typed function a tool; use it bare or with options.
 
     Args:
-        function: Plain or `async`; its Google-style docstring describes every argument.
+        function: Plain or `async`; its Google-style docstring describes every argument. A first
+            parameter annotated `RunContext` gets the run it is called in.
         name: What the model calls it; the function's name by default.
         limit: Longest result in characters; the rest is cut off with a note.
+        timeout: Seconds after which a call is given up; `None` for no limit.
+        inline: Whether a plain function runs on the event loop and not in a thread. For functions
+            that return at once.
 
     Raises:
         ConfigError: If a parameter lacks a type or a description, or has no schema.
     """
     if function is None:
-        return lambda inner: FunctionTool(inner, name=name, limit=limit)
+        return partial(FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline)
     return FunctionTool(function)
 
 
@@ -103,20 +172,55 @@ def bounded(text: str, limit: int) -> str:
     return f"{text[:limit]}\n[cut: the first {limit} of {len(text)} characters are shown]"
 
 
+def _hints(name: str, function: Callable[..., Any]) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ConfigError(f"tool {name!r}: a type hint cannot be resolved: {error}") from error
+
+
+def _takes_context(name: str, function: Callable[..., Any], hints: Mapping[str, Any]) -> bool:
+    """Whether the first parameter is the run's context; no other one may be."""
+    keys = [
+        key
+        for key in inspect.signature(function).parameters
+        if (get_origin(hints.get(key)) or hints.get(key)) is RunContext
+    ]
+    if not keys:
+        return False
+    if keys != [next(iter(inspect.signature(function).parameters))]:
+        raise ConfigError(f"tool {name!r}: the RunContext must be its first parameter and only one")
+    return True
+
+
+def _heard_from_threads(context: RunContext[Any]) -> RunContext[Any]:
+    """The context for a function in a thread: what it tells is heard on the event loop."""
+    loop, tell = asyncio.get_running_loop(), context.tell
+
+    def tell_loop(text: str) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, text)
+
+    return replace(context, tell=tell_loop)
+
+
 def _arguments(
-    name: str, function: Callable[..., Any], described: Mapping[str, str]
+    name: str,
+    function: Callable[..., Any],
+    hints: Mapping[str, Any],
+    described: Mapping[str, str],
+    skip: int,
 ) -> tuple[dict[str, str], type[BaseModel]]:
     """Field names to parameter names, and a model that checks the arguments.
 
-    Fields are numbered and aliased, so that a parameter may be called `json` or `schema`.
+    Fields are numbered and aliased, so that a parameter may be called `json` or `schema`. The first
+    `skip` parameters are not the model's.
     """
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise ConfigError(f"tool {name!r}: a type hint cannot be resolved: {error}") from error
+    parameters = list(inspect.signature(function).parameters.items())
+    seen = {key for key, _ in parameters[:skip]}
     names: dict[str, str] = {}
     fields: dict[str, Any] = {}
-    for number, (key, parameter) in enumerate(inspect.signature(function).parameters.items()):
+    for number, (key, parameter) in enumerate(parameters[skip:]):
         _check_parameter(name, parameter, hints, described)
         default = ... if parameter.default is parameter.empty else parameter.default
         names[f"a{number}"] = key
@@ -124,7 +228,7 @@ def _arguments(
             hints[key],
             Field(default, alias=key, description=described[key]),
         )
-    unknown = set(described) - set(names.values())
+    unknown = set(described) - set(names.values()) - seen
     if unknown:
         raise ConfigError(f"tool {name!r} describes arguments it does not have: {sorted(unknown)}")
     try:

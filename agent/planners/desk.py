@@ -5,15 +5,23 @@ planner has to fall back. Holds the template check too, because every prompt pas
 Knows nothing of what is asked.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any, Generic, Literal, TypeVar
 
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import clean
-from forethought.agent.protocols import Model, Streams, Turn
-from forethought.agent.types import Event, Message, PrefixMode, Reply, Request
+from forethought.agent.protocols import CallsTools, Model, Streams, Turn
+from forethought.agent.types import (
+    Event,
+    Message,
+    PrefixMode,
+    Reply,
+    Request,
+    ToolCall,
+    ToolSpec,
+)
 
 T = TypeVar("T")
 Read = Callable[[str], tuple[T | None, str]]
@@ -33,6 +41,8 @@ class Answer(Generic[T]):
     text: str
     """The last reply, as written."""
     prefix_mode: PrefixMode = "none"
+    calls: tuple[ToolCall, ...] = ()
+    """Tools called in the server's own way; there is then no value."""
 
 
 class Desk:
@@ -41,15 +51,17 @@ class Desk:
     Args:
         turn: The decision to take.
         planner: Who asks, for messages.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
     """
 
-    def __init__(self, turn: Turn, planner: str) -> None:
+    def __init__(self, turn: Turn, planner: str, repair: str = REPAIR) -> None:
         self.turn = turn
         self.repairs = 0
         """Calls made because a reply could not be read."""
         self.repeats = 0
         """Imagined goals thrown away because they say what another one says."""
         self._planner = planner
+        self._repair = repair
         self._repaired: set[str] = set()
 
     @property
@@ -66,6 +78,15 @@ class Desk:
             )
         return self.turn.model
 
+    @property
+    def native_tools(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model can be sent in its server's own way; empty where it cannot."""
+        tools = self.turn.observation.tools
+        if not tools:
+            return ()
+        model = self.model
+        return tools if isinstance(model, CallsTools) and model.calls_tools else ()
+
     async def ask(
         self,
         stage: str,
@@ -74,16 +95,18 @@ class Desk:
         *,
         schema: Mapping[str, Any] | None = None,
         prefix: str = "",
+        tools: Sequence[ToolSpec] = (),
         max_tokens: int = 256,
     ) -> Answer[T]:
         """Ask once, and once more where the reply cannot be read and the stage has a repair left.
+
+        Tools that are sent may be called instead: `Answer.calls` holds the calls.
 
         Raises:
             ModelError: If the model failed for good.
             BudgetExhausted: If the call would pass a limit; a repair that would is left out.
         """
-        rules = self.turn.observation.info.get("rules")
-        system = (Message("system", str(rules)),) if rules else ()
+        system = self._system(stage, tools)
         messages = (*system, Message("user", prompt))
         answer: Answer[T] | None = None
         while True:
@@ -92,6 +115,7 @@ class Desk:
                 prefix=prefix,
                 stage=stage,
                 schema=schema,
+                tools=tuple(tools),
                 max_tokens=max_tokens,
                 seed=self.turn.rng.getrandbits(31),
             )
@@ -103,6 +127,8 @@ class Desk:
                 return answer
             self.repairs += answer is not None
             text = clean(reply.text)
+            if reply.calls:
+                return Answer(None, text, reply.prefix_mode, reply.calls)
             value, problem = read(text)
             answer = Answer(value, text, reply.prefix_mode)
             if value is not None or stage in self._repaired:
@@ -112,8 +138,21 @@ class Desk:
                 *system,
                 Message("user", prompt),
                 Message("assistant", text or "(nothing)"),
-                Message("user", REPAIR.format(problem=problem)),
+                Message("user", self._repair.format(problem=problem)),
             )
+
+    def _system(self, stage: str, tools: Sequence[ToolSpec]) -> tuple[Message, ...]:
+        """The world's standing text, and how actions are written where tools are not sent.
+
+        A model that is sent tools to act only hears what they are for in the other stages.
+        """
+        info = self.turn.observation.info
+        manual = "" if tools else info.get("manual", "")
+        if manual and stage != "act" and self.native_tools:
+            listed = (f"- {each.name}: {each.description}" for each in self.native_tools)
+            manual = "\n".join(["Tools:", *listed])
+        text = "\n\n".join(str(part) for part in (info.get("rules"), manual) if part)
+        return (Message("system", text),) if text else ()
 
     async def _complete(self, request: Request) -> Reply:
         """The reply, told piece by piece where somebody wants it so and the model can."""

@@ -8,6 +8,7 @@ none that can be read. Scores nothing: that is the critics' part.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forethought.agent.actions import as_action, written
 from forethought.agent.parsing import match_action, read_action, read_fields
 from forethought.agent.planners.desk import Answer, Desk
 from forethought.agent.planners.moves import SHOWN, Moves
@@ -44,13 +45,19 @@ def one_of(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def schema_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Schema of an object with exactly these properties."""
-    return {
+    """Schema of an object with exactly these properties; their definitions move to its root."""
+    definitions: dict[str, Any] = {}
+    inner = {}
+    for name, each in properties.items():
+        definitions |= each.get("$defs", {})
+        inner[name] = {key: value for key, value in each.items() if key != "$defs"}
+    whole: dict[str, Any] = {
         "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
+        "properties": inner,
+        "required": list(inner),
         "additionalProperties": False,
     }
+    return whole | ({"$defs": definitions} if definitions else {})
 
 
 def situation(turn: Turn) -> str:
@@ -133,46 +140,59 @@ async def act(
 ) -> tuple[str, PrefixMode]:
     """The action of a thought: its own, else worded by the model under the thought's prefix.
 
-    Among listed moves the model picks by schema, unless a prefix fixes how the reply begins: then
-    the reply has to name the move.
+    Among listed moves the model picks by schema, and tools are called by schema or in the server's
+    own way, unless a prefix fixes how the reply begins: then the reply has to name the move, or
+    write the call.
     """
     if candidate.action is not None:
         return candidate.action, "none"
     turn = desk.turn
     moves = Moves(turn.observation, near=candidate.thought)
+    tools = () if moves or candidate.prefix else desk.native_tools
+    schema = None if candidate.prefix or tools else _action_schema(moves, turn.observation)
 
     def read(text: str) -> tuple[str | None, str]:
         action = read_action(text)
         if not action:
             return None, "it is empty"
         if not moves:
-            return action, ""
+            return (as_action(action, [t.name for t in tools]) if tools else action), ""
         legal = match_action(action, turn.observation.legal_actions)
         move = None if legal is not None else moves.find(action)
         chosen = legal if legal is not None else move.action if move else None
         return chosen, "it names none of the possible actions, or more than one"
 
-    pick = bool(moves) and not candidate.prefix
     answer = await desk.ask(
         "act",
         prompt.format(
             situation=situation(turn),
             thought=candidate.thought,
             moves=listed(moves),
-            form=_form(pick, candidate.prefix),
+            form=_form(schema is not None, bool(tools), candidate.prefix),
         ),
         read,
-        schema=schema_of({"action": one_of(moves.labels)}) if pick else None,
+        schema=schema,
         prefix=candidate.prefix,
+        tools=tools,
         max_tokens=max_tokens,
     )
+    if answer.calls:
+        return written(answer.calls), answer.prefix_mode
     if answer.value is not None:
         return answer.value, answer.prefix_mode
     return fallback_action(turn.observation, candidate), answer.prefix_mode
 
 
-def _form(pick: bool, prefix: str) -> str:
-    if pick:
+def _action_schema(moves: Moves, observation: Observation) -> dict[str, Any] | None:
+    """Schema of a reply that holds the action; `None` where any text will do."""
+    action = one_of(moves.labels) if moves else observation.action_schema
+    return schema_of({"action": action}) if action else None
+
+
+def _form(held: bool, tools: bool, prefix: str) -> str:
+    if tools:
+        return "Call the tools you need for it, or write the answer itself and nothing else."
+    if held:
         return 'Reply with a JSON object with the field "action".'
     begin = f' Begin with "{prefix}".' if prefix else ""
     return f"Write only what you say or do.{begin}"

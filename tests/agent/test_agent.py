@@ -130,7 +130,7 @@ async def test_leaving_a_stream_ends_its_run(fake_model: Any) -> None:
     async for event in events:
         if event.kind == "action":
             break
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
     made = len(model.requests)
     await asyncio.sleep(0.05)
     assert len(model.requests) == made

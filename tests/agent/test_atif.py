@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forethought.agent.actions import written
 from forethought.agent.atif import SCHEMA, from_atif, to_atif
 from forethought.agent.budget import Budget
-from forethought.agent.calls import read_calls, write_calls
+from forethought.agent.calls import read_calls
 from forethought.agent.errors import DataError
 from forethought.agent.loop import run_episode
 from forethought.agent.models.scripted import ScriptedModel
@@ -111,13 +112,13 @@ def test_it_can_be_read_without_what_is_ours(trace: Trace) -> None:
         assert ours.decision.candidate.thought == theirs.decision.candidate.thought
         assert ours.observation == theirs.observation
         calls = read_calls(ours.decision.action)
-        assert theirs.decision.action == (write_calls(calls) if calls else ours.decision.action)
+        assert theirs.decision.action == (written(calls) if calls else ours.decision.action)
 
 
 @given(text=st.text() | st.text(alphabet='{}[]":,ab 1\\\nNaI'))
 def test_reading_calls_never_raises_and_writing_them_is_read_again(text: str) -> None:
     calls = read_calls(text)
-    assert read_calls(write_calls(calls)) == calls
+    assert read_calls(written(calls)) == calls
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from fault_server import (
     sse,
 )
 
+from forethought.agent.actions import parse_tool_action
 from forethought.agent.models import load_model
 from forethought.agent.models.served import ServedModel
 from forethought.agent.protocols import CallsTools
-from forethought.agent.task import Call, parse_tool_action
 from forethought.agent.types import Message, Reply, Request, ToolCall, ToolSpec
 
 STOCK = ToolSpec(
@@ -139,7 +139,7 @@ async def test_arguments_that_are_no_object_stay_in_the_text(raw: str) -> None:
 
 def test_what_stays_in_the_text_can_be_repaired() -> None:
     assert isinstance(parse_tool_action('stock {"item": 1,}', ["stock"]), str)
-    assert parse_tool_action('stock {"item": 1}', ["stock"]) == Call("stock", {"item": 1})
+    assert parse_tool_action('stock {"item": 1}', ["stock"]) == (ToolCall("stock", {"item": 1}),)
 
 
 @pytest.mark.parametrize("status", [400, 422, 501, 404])
@@ -156,7 +156,7 @@ async def test_refused_tools_are_told_in_words_and_remembered(
         assert asked.calls_tools
         for _ in range(2):
             reply = await ask(asked, way)
-            assert parse_tool_action(reply.text, ["now", "stock"]) == Call("now", {})
+            assert parse_tool_action(reply.text, ["now", "stock"]) == (ToolCall("now", {}),)
             assert reply.calls == ()
             assert not asked.calls_tools
     assert ["tools" in body for body in server.bodies] == [True, False, False]
