@@ -13,6 +13,7 @@ from typing import Any
 
 from forethought.agent.types import Goal, GoalKind
 
+_JSON = json.JSONDecoder(strict=False)
 _FENCE = re.compile(r"^\s*```[\w-]*[ \t]*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
 _LABEL = re.compile(r"^[ \t>*#-]*([A-Za-z][A-Za-z0-9_ ]{0,24}?)[ \t*]*:[ \t*]*(.*)$")
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
@@ -54,7 +55,7 @@ class Verdict:
 
 def clean(text: str) -> str:
     """The text without halves of surrogate pairs, which no file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def strip_fence(text: str) -> str:
@@ -65,9 +66,11 @@ def strip_fence(text: str) -> str:
 
 def _loads(text: str) -> Any:
     """Parse JSON, trailing commas allowed; `None` when it is not JSON."""
-    for attempt in (text, _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)):
+    for repair in (False, True):
+        if repair:
+            text = _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)
         try:
-            return json.loads(attempt, strict=False)
+            return _JSON.decode(text)
         except (ValueError, RecursionError):
             continue
     return None
@@ -90,6 +93,19 @@ def _closing(text: str, start: int) -> int:
     return -1
 
 
+def _object_at(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
+    """The object that begins at a brace, and the index just after it; `None` where there is none.
+
+    Whole JSON is read at the speed of the decoder; only what it refuses is searched for its end.
+    """
+    try:
+        value, end = _JSON.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        end = _closing(text, start)
+        value = _loads(text[start:end]) if end > 0 else None
+    return (value if isinstance(value, dict) else None), end
+
+
 def find_objects(text: str) -> tuple[list[dict[str, Any]], str]:
     """The outermost JSON objects in a text, in order, and the text around them."""
     found: list[dict[str, Any]] = []
@@ -97,9 +113,8 @@ def find_objects(text: str) -> tuple[list[dict[str, Any]], str]:
     at = 0
     misses = 0
     while (start := text.find("{", at)) >= 0 and misses < 20:  # a text of braces stays linear
-        end = _closing(text, start)
-        value = _loads(text[start:end]) if end > 0 else None
-        if isinstance(value, dict):
+        value, end = _object_at(text, start)
+        if value is not None:
             found.append(value)
             rest.append(text[at:start])
             at = end

@@ -63,7 +63,7 @@ def weights_of(goals: Sequence[Goal], rows: Sequence[Sequence[Estimate]]) -> lis
 
 def score(weights: Sequence[float], estimates: Sequence[Estimate]) -> float:
     """Sum of weights times chances, in the units of the weights."""
-    return sum(w * each.chance for w, each in zip(weights, estimates, strict=True))
+    return sum([w * each.chance for w, each in zip(weights, estimates, strict=True)])
 
 
 def is_supported(estimates: Sequence[Estimate]) -> bool:

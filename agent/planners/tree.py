@@ -224,11 +224,8 @@ class _Thinker:
             when=when,
         )
         answer = await several(self._desk, prompt, self._width, self._moves.labels)
-        named = [self._candidate(thought) for thought in answer.value or ()]
-        return list(dict.fromkeys(c for c in named if c is not None)), answer.text
-
-    def _candidate(self, thought: str) -> Candidate | None:
-        """What a thought stands for; `None` for none of the moves listed."""
-        if self._moves:
-            return self._moves.find(thought)
-        return self._ideas.get(thought) or Candidate(thought)
+        thoughts = answer.value or []
+        if not self._moves:
+            return [self._ideas.get(t) or Candidate(t) for t in thoughts], answer.text
+        named = [self._moves.find(thought) for thought in thoughts]
+        return list(dict.fromkeys(move for move in named if move)), answer.text

@@ -30,7 +30,9 @@ class Nodes:
         self._parents = [-1]
         self._depths = [0]
         self._visits = [0]
-        self._totals = [0.0]
+        self._means = [0.0]
+        self._spreads = [0.0]
+        """By node: one over the square root of its visits, kept for `select`."""
         self._first = [0]
         self._last = [0]
 
@@ -43,14 +45,13 @@ class Nodes:
         Args:
             exploration: Weight of the bonus for children seldom visited, in units of the score.
         """
-        first, visits, totals = self._first, self._visits, self._totals
+        first, means, spreads = self._first, self._means, self._spreads
         node = ROOT
         while first[node]:
-            bonus = exploration * sqrt(log(visits[node]))
+            bonus = exploration * sqrt(log(self._visits[node]))
             highest = -float("inf")
             for child in range(first[node], self._last[node]):
-                count = visits[child]
-                bound = totals[child] / count + bonus / sqrt(count)
+                bound = means[child] + bonus * spreads[child]
                 if bound > highest:
                     highest, best = bound, child
             node = best
@@ -70,7 +71,8 @@ class Nodes:
         self._parents += [node] * count
         self._depths += [depth] * count
         self._visits += [1] * count
-        self._totals += values
+        self._means += values
+        self._spreads += [1.0] * count
         self.values += values
         self.ended += [depth >= self._deepest] * count
         self._first += [0] * count
@@ -81,7 +83,9 @@ class Nodes:
         """Count one more visit of a node and of all above it."""
         while node >= 0:
             self._visits[node] += 1
-            self._totals[node] += value
+            count = self._visits[node]
+            self._means[node] += (value - self._means[node]) / count
+            self._spreads[node] = 1 / sqrt(count)
             node = self._parents[node]
 
     def plan(self, node: int) -> list[str]:
@@ -97,7 +101,7 @@ class Nodes:
         children = range(self._first[ROOT], self._last[ROOT])
         if not children:
             return None
-        return self._candidates[max(children, key=lambda n: (self._visits[n], self._mean(n)))]
+        return self._candidates[max(children, key=lambda n: (self._visits[n], self._means[n]))]
 
     def record(self, longest: int) -> tuple[SearchNode, ...]:
         """The nodes most visited, each after its parent, the root first.
@@ -113,10 +117,7 @@ class Nodes:
                 place[self._parents[node]],
                 self._candidates[node].thought,
                 self._visits[node],
-                self._mean(node),
+                self._means[node],
             )
             for node in kept
         )
-
-    def _mean(self, node: int) -> float:
-        return self._totals[node] / max(1, self._visits[node])

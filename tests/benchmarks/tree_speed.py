@@ -96,13 +96,16 @@ class Free:
         return []
 
 
+INSTANT, FREE = Instant(), Free()
+
+
 async def decision(iterations: int, writer: TraceWriter) -> float:
     """Processor seconds of one decision and its record."""
-    planner = Tree(Free(), iterations)
+    planner = Tree(FREE, iterations)
     turn = Turn(
         Observation("They wait for an offer.", goals=GOALS),
         "Three books and two hats; they asked for all the books twice.",
-        Meter(Instant()),
+        Meter(INSTANT),
         random.Random(0),
     )
     begun = time.process_time()
@@ -116,7 +119,7 @@ async def decision(iterations: int, writer: TraceWriter) -> float:
 
 async def bare(iterations: int) -> tuple[float, float]:
     """Processor seconds of as many calls of the model, and of the critic."""
-    model, critic = Meter(Instant()), Free()
+    model = Meter(INSTANT)
     request = Request((Message("user", "prompt"),), stage="propose")
     candidates = [Candidate(str(place)) for place in range(WIDTH)]
     begun = time.process_time()
@@ -124,7 +127,7 @@ async def bare(iterations: int) -> tuple[float, float]:
         await model.complete(request)
     asked = time.process_time()
     for _ in range(iterations):
-        critic.estimate("state", candidates, GOALS)
+        FREE.estimate("state", candidates, GOALS)
     return asked - begun, time.process_time() - asked
 
 
