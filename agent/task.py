@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from forethought.agent.errors import ConfigError, ToolError
-from forethought.agent.parsing import strip_fence
+from forethought.agent.parsing import read_object, strip_fence
 from forethought.agent.protocols import Tool
 from forethought.agent.types import Goal, Outcome, Scalar
 
@@ -29,6 +29,8 @@ _CALL = re.compile(
     r"^(?:(?:call|use)\s+)?`?([A-Za-z_]\w*)`?\s*(?:\(\s*)?(\{.*\})\s*\)?$", re.DOTALL
 )
 _ANSWER = re.compile(r"^\**(?:final )?answer\**\s*:\**\s*(.*)$", re.DOTALL | re.IGNORECASE)
+_ENVELOPE = frozenset({"id", "type"})
+"""Fields of a call written as an object that say nothing."""
 _WITHOUT = re.compile(r"^`?([A-Za-z_]\w*)`?\s*(?:\(\s*\))?$")
 
 
@@ -59,12 +61,12 @@ def parse_tool_action(text: str, names: Sequence[str]) -> Call | Answer | str:
     if answer:
         said = answer.group(1).strip()
         return Answer(said) if said else "the answer is empty"
-    whole = _object(bare)
+    whole = read_object(bare)
     if whole is not None:
         return _from_object(whole, names)
     call = _CALL.match(bare)
     if call:
-        arguments = _object(call.group(2))
+        arguments = read_object(call.group(2))
         if arguments is None:
             return f"the arguments of {call.group(1)} are not a JSON object"
         return _checked(call.group(1), arguments, names)
@@ -74,23 +76,20 @@ def parse_tool_action(text: str, names: Sequence[str]) -> Call | Answer | str:
     return "it is neither a tool call nor an answer"
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _from_object(whole: Mapping[str, Any], names: Sequence[str]) -> Call | Answer | str:
     """A call or an answer written as one object, as some models do."""
     if set(whole) == {"answer"}:
-        return Answer(str(whole["answer"]).strip()) if whole["answer"] else "the answer is empty"
+        said = whole["answer"]
+        text = said.strip() if isinstance(said, str) else "" if said is None else json.dumps(said)
+        return Answer(text) if text else "the answer is empty"
     name = whole.get("name", whole.get("tool"))
     arguments = whole.get("arguments", whole.get("parameters", {}))
-    if isinstance(name, str) and isinstance(arguments, dict):
-        return _checked(name, arguments, names)
-    return "it is neither a tool call nor an answer"
+    if not (isinstance(name, str) and isinstance(arguments, dict)):
+        return "it is neither a tool call nor an answer"
+    more = [k for k, v in whole.items() if k not in _ENVELOPE and v not in (name, arguments)]
+    if more:
+        return f"there is more than a call in it: {', '.join(more)}"
+    return _checked(name, arguments, names)
 
 
 def _checked(name: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Call | str:

@@ -8,7 +8,8 @@ none that can be read. Scores nothing: that is the critics' part.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forethought.agent.parsing import match_action, read_action, read_fields
+from forethought.agent.matching import match_action
+from forethought.agent.parsing import read_action, read_fields
 from forethought.agent.planners.desk import Answer, Desk
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.protocols import Turn

@@ -69,8 +69,8 @@ async def test_with_a_model_the_worlds_moves_are_chosen_by_it(turn: Any, moves: 
     decision = await BestOfN(likes("two"), 2).decide(turn(model, candidates=moves, goals=GOALS))
     assert decision.action == "offer 2"
     assert decision.weighed == 2
-    enum = model.requests[0].schema["properties"]["thought"]["enum"]
-    assert enum == [move.thought for move in moves]
+    schema = model.requests[0].schema or {}
+    assert schema["properties"]["thought"]["enum"] == [move.thought for move in moves]
 
 
 async def test_without_a_model_n_of_the_candidates_are_drawn(turn: Any) -> None:
