@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support_plain import Plain
 
@@ -120,7 +120,7 @@ def obeys(request: Request) -> str:
     return json.dumps(instance(request.schema, rng))
 
 
-GARBAGE = ("", "{", "lorem ipsum", '{"thoughts": 3}', "\ud800", "null", "[[[", '{"verdict": []}')
+GARBAGE = ("", "{", "lorem ipsum", '{"thoughts": 3}', "\ud800 a", "null", "[[[", '{"verdict": []}')
 
 
 def garbage(request: Request) -> str:
@@ -263,6 +263,8 @@ REPLIES = st.lists(
 @pytest.mark.parametrize("arm", BOUNDS)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(replies=REPLIES)
+@example(replies=["\ud800"])
+@example(replies=list(GARBAGE))
 def test_whatever_a_model_says_the_episode_goes_on(
     arm: str, world: str, replies: list[str]
 ) -> None:
