@@ -3,10 +3,10 @@
 ```
 ARM     = PLANNER [ ":" N ] [ "+" CRITIC ] [ "@" MODEL ]
 PLANNER = heuristic, unguided and other bots of a world | react | reflexion | best-of-n | tree
-        | rank | refine
+        | rank | refine | adaptive | two-stage
 N       = the planner's main number: thoughts of best-of-n, iterations of tree, proposals of rank,
-          rounds of refine
-CRITIC  = head | permuted | shuffled
+          rounds of refine and adaptive
+CRITIC  = head | permuted | shuffled | asked | oracle
 MODEL   = builtin | gguf:FILE | openai:NAME | ...
 ```
 
@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from forethought.agent.critics import Shuffled
+from forethought.agent.asked import Asked
+from forethought.agent.critics import Oracle, Shuffled
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.planners.best_of_n import BestOfN
 from forethought.agent.planners.bot import BotPlanner, Policy, Unguided
@@ -28,6 +29,7 @@ from forethought.agent.planners.react import React
 from forethought.agent.planners.refine import Refine
 from forethought.agent.planners.reflexion import Reflexion
 from forethought.agent.planners.tree import Tree
+from forethought.agent.planners.two_stage import TwoStage
 from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Planner, ValueFunction
 
@@ -35,6 +37,8 @@ GRAMMAR = "planner[:N][+critic][@model], as in rank+permuted, tree:100 or refine
 HEAD = "head"
 """The critic of an arm that names none: the trained head."""
 UNGUIDED = "unguided"
+ROUNDS = 4
+"""Most rounds of `adaptive`."""
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 _NUMBER = re.compile(r"^[1-9][0-9]{0,6}$")
@@ -51,6 +55,22 @@ class PlannerKind:
     """False where a world's candidates, actions and goals can do without one."""
     number: str = ""
     """Name of its main number, such as `rounds`; empty where it has none."""
+    may_ask: bool = False
+    """Whether it asks a critic if one is named, and does without one otherwise."""
+    imagines: bool = False
+    """Whether it may imagine goals, and has a use for judges of meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class CriticKind:
+    """One row of the table of critics."""
+
+    rests_on: str | None
+    """The head it needs: `head` or `permuted`; `None` for none."""
+    build: Callable[[ValueFunction | None], ValueFunction]
+    """That head, if any, to the critic."""
+    needs_model: bool = False
+    """Whether it asks the turn's model."""
 
 
 def _need(critic: ValueFunction | None) -> ValueFunction:
@@ -64,21 +84,24 @@ PLANNERS: Mapping[str, PlannerKind] = MappingProxyType(
         "react": PlannerKind(lambda *_: React(), needs_critic=False, needs_model=True),
         "reflexion": PlannerKind(lambda *_: Reflexion(), needs_critic=False, needs_model=True),
         "best-of-n": PlannerKind(
-            lambda critic, *_, **n: BestOfN(_need(critic), **n),
+            lambda critic, match, same, **n: BestOfN(_need(critic), match=match, same=same, **n),
             needs_critic=True,
             needs_model=False,
+            imagines=True,
             number="n",
         ),
         "tree": PlannerKind(
-            lambda critic, *_, **n: Tree(_need(critic), **n),
+            lambda critic, match, same, **n: Tree(_need(critic), match=match, same=same, **n),
             needs_critic=True,
             needs_model=False,
+            imagines=True,
             number="iterations",
         ),
         "rank": PlannerKind(
-            lambda critic, *_, **n: Rank(_need(critic), **n),
+            lambda critic, match, same, **n: Rank(_need(critic), match=match, same=same, **n),
             needs_critic=True,
             needs_model=False,
+            imagines=True,
             number="proposals",
         ),
         "refine": PlannerKind(
@@ -86,19 +109,36 @@ PLANNERS: Mapping[str, PlannerKind] = MappingProxyType(
             needs_critic=True,
             needs_model=True,
             number="rounds",
+            imagines=True,
+        ),
+        "adaptive": PlannerKind(
+            lambda critic, match, same, rounds=ROUNDS: Refine(
+                _need(critic), rounds, adaptive=True, match=match, same=same, name="adaptive"
+            ),
+            needs_critic=True,
+            needs_model=True,
+            imagines=True,
+            number="rounds",
+        ),
+        "two-stage": PlannerKind(
+            lambda critic, *_: TwoStage(critic),
+            needs_critic=False,
+            needs_model=True,
+            may_ask=True,
         ),
         UNGUIDED: PlannerKind(lambda *_: Unguided(), needs_critic=False, needs_model=False),
     }
 )
 
-CRITICS: Mapping[str, tuple[str, Callable[[ValueFunction], ValueFunction]]] = MappingProxyType(
+CRITICS: Mapping[str, CriticKind] = MappingProxyType(
     {
-        HEAD: (HEAD, lambda critic: critic),
-        "permuted": ("permuted", lambda critic: critic),
-        "shuffled": (HEAD, Shuffled),
+        HEAD: CriticKind(HEAD, _need),
+        "permuted": CriticKind("permuted", _need),
+        "shuffled": CriticKind(HEAD, lambda critic: Shuffled(_need(critic))),
+        "asked": CriticKind(None, lambda _: Asked(), needs_model=True),
+        "oracle": CriticKind(None, lambda _: Oracle()),
     }
 )
-"""Critic name to the head it rests on and what is made of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +159,8 @@ class Arm:
             raise ConfigError(f"arm {str(self)!r} has no planner name; write {GRAMMAR}")
         if self.critic is not None and self.critic not in CRITICS:
             raise UnknownName("critic", self.critic, CRITICS)
-        if self.critic is not None and not self.needs_critic:
+        kind = PLANNERS.get(self.planner)
+        if self.critic is not None and not (kind and (kind.needs_critic or kind.may_ask)):
             raise ConfigError(
                 f"arm {str(self)!r}: {self.planner} asks no critic; leave out +{self.critic}"
             )
@@ -171,18 +212,29 @@ class Arm:
 
     @property
     def needs_critic(self) -> bool:
-        """Whether the planner asks a critic."""
+        """Whether the planner cannot do without a critic."""
         return self.planner in PLANNERS and PLANNERS[self.planner].needs_critic
 
     @property
     def needs_model(self) -> bool:
-        """Whether the planner cannot do without a model in any world."""
-        return self.planner in PLANNERS and PLANNERS[self.planner].needs_model
+        """Whether the planner or its critic cannot do without a model in any world."""
+        kind, critic = PLANNERS.get(self.planner), CRITICS.get(self.critic or "")
+        return bool((kind and kind.needs_model) or (critic and critic.needs_model))
 
     @property
     def critic_name(self) -> str | None:
-        """The critic it asks, the trained head where none is named; `None` if it asks none."""
-        return (self.critic or HEAD) if self.needs_critic else None
+        """The critic it asks, the trained head where it needs one and names none."""
+        return self.critic or (HEAD if self.needs_critic else None)
+
+    @property
+    def head(self) -> str | None:
+        """The trained head its critic rests on: `head` or `permuted`; `None` for none."""
+        return CRITICS[self.critic_name].rests_on if self.critic_name else None
+
+    @property
+    def imagines(self) -> bool:
+        """Whether the planner may imagine goals."""
+        return self.planner in PLANNERS and PLANNERS[self.planner].imagines
 
 
 def build_planner(
@@ -213,9 +265,9 @@ def build_planner(
         raise UnknownName("planner", arm.planner, {*PLANNERS, *bots})
     critic = None
     if arm.critic_name is not None:
-        source, make = CRITICS[arm.critic_name]
-        if source not in (critics or {}):
+        head = (critics or {}).get(arm.head or "")
+        if arm.head and head is None:
             have = ", ".join(sorted(critics or {})) or "none"
-            raise ConfigError(f"arm {str(arm)!r} needs the critic {source!r}; given: {have}")
-        critic = make((critics or {})[source])
+            raise ConfigError(f"arm {str(arm)!r} needs the critic {arm.head!r}; given: {have}")
+        critic = CRITICS[arm.critic_name].build(head)
     return PLANNERS[arm.planner].build(critic, match, same, **arm.numbers)

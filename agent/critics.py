@@ -1,14 +1,18 @@
-"""Asking critics, the control that deals their answers out wrongly, and the public test double.
+"""Asking critics, the controls that need no head, and the public test double.
 
-A critic is anything with `estimate` (see `ValueFunction`). The control `permuted` needs no code: it
-is another head, trained the same way on permuted outcomes. Trains nothing and reads no files.
+A critic is anything with `estimate` (see `ValueFunction`). One that has to know more than state,
+candidates and goals, such as the turn's model or what its world knows, has `bind` as well: a
+planner binds its critic once a decision, with `bound`. The control `permuted` needs no code: it is
+another head, trained the same way on permuted outcomes. Trains nothing and reads no files.
 """
 
 import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from forethought.agent.errors import ConfigError
+from forethought.agent.planners.desk import Desk
 from forethought.agent.protocols import ValueFunction
 from forethought.agent.types import Candidate, Estimate, Evidence, Goal
 
@@ -17,6 +21,28 @@ Chances = Callable[[str, Candidate, Goal], float | Estimate]
 
 UNKNOWN = Estimate(chance=0.5, low=0.0, high=1.0, supported=False)
 """What a critic answers that cannot say."""
+
+
+@runtime_checkable
+class Binds(Protocol):
+    """A critic that is made ready for one decision before it can be asked."""
+
+    def bind(self, desk: Desk) -> ValueFunction:
+        """The critic for this decision: it may ask the turn's model and see the turn.
+
+        Raises:
+            ConfigError: If the turn lacks what it needs.
+        """
+        ...
+
+
+def bound(critic: ValueFunction, desk: Desk) -> ValueFunction:
+    """The critic, made ready for one decision where it needs that.
+
+    Raises:
+        ConfigError: If the turn lacks what the critic needs.
+    """
+    return critic.bind(desk) if isinstance(critic, Binds) else critic
 
 
 async def estimates(
@@ -60,6 +86,10 @@ class Shuffled:
         self._critic = critic
         self._seed = seed
 
+    def bind(self, desk: Desk) -> ValueFunction:
+        """The same deals of the critic bound."""
+        return Shuffled(bound(self._critic, desk), self._seed)
+
     async def estimate(
         self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
     ) -> list[list[Estimate]]:
@@ -78,6 +108,74 @@ class Shuffled:
     ) -> list[Evidence]:
         """The critic's own evidence."""
         return self._critic.explain(state, candidate, goal, nearest=nearest)
+
+
+Knows = Callable[[Candidate, Sequence[Goal]], Sequence[float | None]]
+"""What a world offers as `info["oracle"]`: a candidate and goals to their chances, 0 to 1, `None`
+for a goal it knows nothing of. Never recorded and never shown."""
+
+
+class Oracle:
+    """The environment knows: true chances, where the world offers them. The ceiling of critics."""
+
+    name = "oracle"
+
+    def bind(self, desk: Desk) -> ValueFunction:
+        """What the turn's world knows.
+
+        Raises:
+            ConfigError: If it offers nothing.
+        """
+        knows: Knows | None = desk.turn.observation.info.get("oracle")
+        if knows is None:
+            raise ConfigError(
+                "critic 'oracle' needs a world that knows its chances and offers them as "
+                "info['oracle']; this one does not (forethought envs says which do)"
+            )
+        return _Seeing(knows)
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> list[list[Estimate]]:
+        """Nothing before it is bound.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise unbound(self.name)
+
+    def explain(
+        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
+    ) -> list[Evidence]:
+        """Nothing: it has no training data."""
+        return []
+
+
+class _Seeing(Oracle):
+    """An oracle bound to one decision.
+
+    Args:
+        knows: What the world offers.
+    """
+
+    def __init__(self, knows: Knows) -> None:
+        self._knows = knows
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> list[list[Estimate]]:
+        """True chances, without an interval; not supported where the world knows none."""
+        return [
+            [UNKNOWN if c is None else Estimate(c, c, c) for c in self._knows(each, goals)]
+            for each in candidates
+        ]
+
+
+def unbound(name: str) -> ConfigError:
+    """What to say when a critic is asked that was not made ready."""
+    return ConfigError(
+        f"critic {name!r} has to know the turn: bind it with bound(critic, desk) before asking it"
+    )
 
 
 class ScriptedCritic:

@@ -119,8 +119,9 @@ class Environment(Protocol):
     `info` may hold `state`, `candidates`, `legal_actions` and `goals` (see `Observation`), `rules`
     (standing text for the model, shown with every prompt and not recorded), `invalid` after a
     refused action, `facts` (recorded with the step), `tools` and `action_schema` (how actions are
-    written, see `Observation`), and must hold `outcome` (an `Outcome`) once the episode has ended.
-    A method `settle(outcome)`, where there is one, completes the outcome of
+    written, see `Observation`), `oracle` (what the world knows of the chances, for the critic
+    `oracle` alone: never shown, never recorded), and must hold `outcome` (an `Outcome`) once the
+    episode has ended. A method `settle(outcome)`, where there is one, completes the outcome of
     an episode that was stopped before its end. A method `grade(action)`, where there is one, says
     whether an answer would be right; it is asked for the record and never by a policy.
     """

@@ -105,7 +105,8 @@ class Request:
     prefix: str = ""
     """Text the reply must begin with; it is part of the reply's text."""
     stage: str = "act"
-    """Which step of planning asks: summary, propose, goals, refine or act. Usage is split by it."""
+    """Which step of planning asks: summary, propose, goals, evaluate, refine, decide or act. Usage
+    is split by it."""
     schema: Mapping[str, Any] | None = None
     """JSON schema the reply must follow; `None` for free text. Ignored by models that cannot be
     constrained."""
@@ -248,6 +249,8 @@ class Decision:
     prefix_mode: PrefixMode = "none"
     repairs: int = 0
     """Extra calls made because a reply could not be read."""
+    repeats: int = 0
+    """Imagined goals thrown away because they say what another one of the same reply says."""
     attempts: tuple[Attempt, ...] = ()
     """Answers sampled on the way, for policies that decide whether to stop; empty elsewhere."""
     search: tuple[SearchNode, ...] = ()

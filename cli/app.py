@@ -282,6 +282,22 @@ def eval_value(
     run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
 
 
+@eval_app.command("attempts")
+def eval_attempts(
+    traces: Annotated[
+        list[str],
+        typer.Argument(
+            help="Traces with graded attempts: files or run folders.", metavar="TRACES..."
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Measure sampling and deciding apart: p_s, p_d|C and p_d|W of two-stage policies, by arm."""
+    from forethought.cli.deciding import eval_attempts as run
+
+    run(traces, as_json=as_json)
+
+
 _USAGE: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
 """What all errors of usage are, whichever copy of click typer has."""
 

@@ -9,13 +9,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from forethought.agent.arms import CRITICS, PLANNERS, Arm
+from forethought.agent.arms import PLANNERS, Arm
 from forethought.agent.errors import ConfigError, HeadError, RunError, UnknownName
 from forethought.agent.protocols import Model, ValueFunction
 from forethought.agent.trace import FILE_NAME
 from forethought.cli.console import Screen
-from forethought.envs.registry import World
+from forethought.envs.registry import World, get_world, world_ids
+
+if TYPE_CHECKING:
+    from forethought.valuefn.meaning import Meaning
 
 
 def check_place(out: Path | None, *, resume: bool) -> None:
@@ -73,12 +77,18 @@ def parse_arms(names: Sequence[str], world: World) -> list[Arm]:
 
     Raises:
         UnknownName: If there is no such planner or critic.
-        ConfigError: If an arm does not follow the grammar.
+        ConfigError: If an arm does not follow the grammar, or asks an oracle where there is none.
     """
     arms = [Arm.parse(name) for name in names]
     for arm in arms:
         if arm.planner not in PLANNERS and arm.planner not in world.bots:
             raise UnknownName("planner", arm.planner, {*PLANNERS, *world.bots})
+        if arm.critic == "oracle" and not world.oracle:
+            knowing = [name for name in world_ids() if get_world(name).oracle]
+            raise ConfigError(
+                f"arm {str(arm)!r}: {world.id} offers no oracle; these worlds do: "
+                f"{', '.join(knowing)}"
+            )
     return arms
 
 
@@ -130,7 +140,7 @@ def critics_for(
         HeadError: If the directory is no whole head, or lacks the control that an arm needs.
         MissingExtra: If the package that trains heads is not installed.
     """
-    sources = {CRITICS[arm.critic_name][0] for arm in arms if arm.critic_name is not None}
+    sources = {arm.head for arm in arms if arm.head is not None}
     if not sources:
         return {}
     from forethought.valuefn.critic import load_critic
@@ -149,6 +159,18 @@ def critics_for(
             )
         critics["permuted"] = load_critic(control, name="permuted")
     return critics
+
+
+def judges_for(arms: Sequence[Arm]) -> "Meaning | None":
+    """Judges of meaning for arms that imagine goals, where the sentence encoder is installed.
+
+    It is loaded when a planner first asks it something that words do not settle.
+    """
+    if not any(arm.imagines for arm in arms):
+        return None
+    from forethought.valuefn.meaning import Meaning, available
+
+    return Meaning() if available() else None
 
 
 def default_head(world: World, screen: Screen) -> Path:

@@ -25,7 +25,7 @@ from forethought.agent.models.names import load_model
 from forethought.agent.planners.refine import Refine
 from forethought.agent.trace import FILE_NAME, TraceWriter
 from forethought.agent.types import Trace
-from forethought.cli.choices import check_folder
+from forethought.cli.choices import check_folder, judges_for
 from forethought.cli.console import Screen, count, plain
 from forethought.cli.judging import ranking_table, scores_table
 from forethought.cli.learning import rounds_table
@@ -246,6 +246,14 @@ class _Demo:
     async def _talk(self, critic: LearnedValue) -> Trace:
         world, arm = get_world(WORLD), Arm.parse(TALK_ARM)
         model = load_model(arm.model or "")
+        judges = judges_for([arm])
+        planner = Refine(
+            critic,
+            match=judges.match if judges else None,
+            same=judges.same if judges else None,
+            insist=True,
+            name=str(arm),
+        )
         (episode,) = plan(
             world,
             split="test",
@@ -260,7 +268,7 @@ class _Demo:
         with TraceWriter(file) as writer:
             return await run_episode(
                 world.make(),
-                Refine(critic, insist=True, name=str(arm)),
+                planner,
                 episode=episode,
                 model=model,
                 budget=Budget(seconds=self._size.talk),

@@ -21,6 +21,7 @@ from forethought.cli.choices import (
     check_opponents,
     check_place,
     critics_for,
+    judges_for,
     models_for,
     parse_arms,
     split_list,
@@ -60,6 +61,7 @@ def envs(*, as_json: bool) -> None:
             "opponents": ", ".join(filter(None, world.opponents)),
             "unseen": ", ".join(world.unseen),
             "seats": str(world.seats) if world.seats > 1 else "",
+            "oracle": "knows its chances, for the critic oracle" if world.oracle else "",
         }
         for name, line in lines.items():
             if line:
@@ -79,6 +81,7 @@ def envs(*, as_json: bool) -> None:
                     "opponents": [name for name in world.opponents if name],
                     "unseen": list(world.unseen),
                     "seats": world.seats,
+                    "oracle": world.oracle,
                 }
                 for world in worlds
             ],
@@ -112,7 +115,14 @@ def play(
     check_place(out, resume=resume)
     models = models_for([way], model, world)
     speaker = models.get(way.model or "")
-    planner = build_planner(way, critics=critics_for([way], critic, world, screen), bots=world.bots)
+    judges = judges_for([way])
+    planner = build_planner(
+        way,
+        critics=critics_for([way], critic, world, screen),
+        bots=world.bots,
+        match=judges.match if judges else None,
+        same=judges.same if judges else None,
+    )
     planned = plan(
         world,
         split=split,
@@ -234,6 +244,7 @@ def bench(
     check_place(out, resume=resume)
     models = models_for(ways, model, world)
     critics = critics_for(ways, critic, world, screen)
+    judges = judges_for(ways)
     with telling_where(out), screen.progress() as tell:
         report = asyncio.run(
             run_bench(
@@ -243,6 +254,8 @@ def bench(
                 seed=seed,
                 critics=critics,
                 models=models,
+                match=judges.match if judges else None,
+                same=judges.same if judges else None,
                 out=out,
                 resume=resume,
                 opponents=against,

@@ -1,8 +1,9 @@
 """Arms against each other on the same situations, with intervals.
 
-Every arm plays the identical instances, seats, opponents and seeds of the test split. Opponents
-that training never meets get episodes of their own, reported apart and in no mean. Knows nothing of
-heads, model back ends or terminals: critics and models are given to it by name.
+Every arm plays the identical instances, seats, opponents and seeds, of the test split where no
+other is asked for. Opponents that training never meets get episodes of their own, reported apart
+and in no mean. Knows nothing of heads, model back ends or terminals: critics and models are given
+to it by name.
 """
 
 import os
@@ -33,6 +34,7 @@ async def run_bench(
     *,
     episodes: int = 200,
     seed: int = 0,
+    split: str = "test",
     critics: Mapping[str, ValueFunction] | None = None,
     models: Mapping[str, Model] | None = None,
     match: Match | None = None,
@@ -44,13 +46,14 @@ async def run_bench(
     concurrency: int = 1,
     progress: Progress | None = None,
 ) -> BenchReport:
-    """Play all arms on the same test episodes and compare them.
+    """Play all arms on the same episodes and compare them.
 
     Args:
         world: Where.
         arms: Ways of deciding, see `Arm.parse`; one alone is measured without comparison.
         episodes: Per arm, 2 or more.
         seed: Chooses the episodes, and the resamples of the intervals.
+        split: Where instances are drawn from; settings are chosen on `validation`.
         critics: Critics by the name that arms give them.
         models: Models by the name that arms give them; the empty name is for arms that name none.
         match: As in `build_planner`.
@@ -66,7 +69,7 @@ async def run_bench(
     Raises:
         ConfigError: If there are fewer than 2 episodes, an arm is malformed, repeated or lacks its
             critic or model, or `out` holds traces and `resume` is false.
-        UnknownName: If an arm names no planner or critic, or an opponent is not there.
+        UnknownName: If an arm names no planner or critic, or an opponent or split is not there.
         RunError: If all episodes of an arm failed.
     """
     if episodes < 2:
@@ -84,7 +87,7 @@ async def run_bench(
             plans = [
                 plan(
                     world,
-                    split="test",
+                    split=split,
                     episodes=count,
                     seed=seed,
                     opponents=opponents,

@@ -49,6 +49,8 @@ class World:
     unseen: tuple[str, ...] = ()
     """Opponents kept out of training, for tests only."""
     seats: int = 1
+    oracle: bool = False
+    """Whether it offers what it knows of the chances as `info["oracle"]`, see `Oracle`."""
     splits: Mapping[str, range] = field(default_factory=lambda: SPLITS)
     """Instance numbers of each split. A world with few instances gives the numbers it has: a number
     is an instance, so that splits by number are splits by content."""

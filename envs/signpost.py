@@ -7,7 +7,8 @@ that the prefix is part of what is scored, in training and in use.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from forethought.agent.errors import ConfigError
@@ -45,6 +46,7 @@ class Signpost:
             "candidates": candidates,
             "legal_actions": ("left", "right"),
             "goals": (HOME, LOST),
+            "oracle": partial(_chances, self._colour),
         }
         return text, dict(self._info)
 
@@ -54,11 +56,24 @@ class Signpost:
             raise ConfigError("call reset before step")
         if action not in {"left", "right"}:
             return "There is no such path.", 0.0, False, False, self._info | {"invalid": True}
-        home = (action == "left") == (self._colour in _LEFT_COLOURS)
+        home = _leads_home(self._colour, action)
         reached, missed = (HOME, LOST) if home else (LOST, HOME)
         outcome = Outcome(float(home), home, reached=(reached.text,), missed=(missed.text,))
         self._colour = ""
         return reached.text, float(home), True, False, {"outcome": outcome}
+
+
+def _leads_home(colour: str, action: str) -> bool:
+    return (action == "left") == (colour in _LEFT_COLOURS)
+
+
+def _chances(colour: str, candidate: Candidate, goals: Sequence[Goal]) -> list[float | None]:
+    """What the world knows, for the critic `oracle`."""
+    if candidate.action not in {"left", "right"}:
+        return [None] * len(goals)
+    home = _leads_home(colour, candidate.action)
+    known = {HOME.text: float(home), LOST.text: float(not home)}
+    return [known.get(goal.text) for goal in goals]
 
 
 def _unguided(observation: Observation, rng: random.Random) -> Candidate:
@@ -72,4 +87,5 @@ WORLD = World(
     success="the traveller comes home",
     unguided="a random prefix",
     bots={"unguided": _unguided},
+    oracle=True,
 )

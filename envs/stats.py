@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forethought.agent.errors import ConfigError
+from forethought.agent.shares import wilson_ends
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -123,11 +124,8 @@ def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
     """
     if n < 1 or not 0 <= hits <= n:
         raise ConfigError(f"cannot take a share of {hits} in {n}")
-    z = _NORMAL.inv_cdf(0.5 + level / 2)
-    share = hits / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return Interval(share, max(0.0, centre - reach), min(1.0, centre + reach), n)
+    low, high = wilson_ends(hits, n, level)
+    return Interval(hits / n, low, high, n)
 
 
 def _checked(values: "ArrayLike") -> "NDArray[np.float64]":

@@ -25,6 +25,7 @@ from forethought.agent.planners.stages import (
     fallback_candidate,
     propose,
 )
+from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Turn, ValueFunction
 from forethought.agent.types import Candidate, Decision, Event
 
@@ -35,6 +36,8 @@ class BestOfN:
     Args:
         critic: Scores them.
         n: Thoughts to sample; repeats are scored once.
+        match: As for `Rank`.
+        same: As for `Rank`.
         shown: Most moves listed in a prompt.
         act_tokens: Longest action the model may word, tokens.
         propose_prompt: Template with `{situation}` and `{moves}`.
@@ -51,6 +54,8 @@ class BestOfN:
         critic: ValueFunction,
         n: int = 8,
         *,
+        match: Match | None = None,
+        same: Same | None = None,
         shown: int = SHOWN,
         act_tokens: int = ACT_TOKENS,
         propose_prompt: str = PROPOSE_PROMPT,
@@ -66,6 +71,8 @@ class BestOfN:
         self._propose_prompt = check_template("propose", propose_prompt, ("situation", "moves"))
         self._rank = Rank(
             critic,
+            match=match,
+            same=same,
             act_tokens=act_tokens,
             goals_prompt=goals_prompt,
             act_prompt=act_prompt,

@@ -85,14 +85,25 @@ class Choice:
         return self.candidates[0] if self.fallback else self.weighed[0].candidate
 
 
-async def judge(desk: Desk, critic: ValueFunction, choice: Choice, goals_prompt: str) -> None:
+async def judge(
+    desk: Desk, critic: ValueFunction, choice: Choice, goals_prompt: str, how: Imagination
+) -> None:
     """Have the critic weigh the candidates, by the world's goals or else by imagined ones.
 
     Where they cannot be had within the budget the choice says so.
+
+    Args:
+        desk: Asks the model.
+        critic: Bound to the desk.
+        choice: The candidates; goals and scores are filled in.
+        goals_prompt: Template of the stage `goals`.
+        how: How goals are imagined.
     """
     turn, candidates = desk.turn, choice.candidates
     try:
-        choice.goals = turn.observation.goals or await _imagined(desk, candidates[0], goals_prompt)
+        choice.goals = turn.observation.goals or await _imagined(
+            desk, candidates[0], goals_prompt, how
+        )
         rows = await estimates(critic, turn.state, candidates, choice.goals)
     except BudgetExhausted as error:
         choice.fallback = f"budget: {error}"
@@ -101,11 +112,13 @@ async def judge(desk: Desk, critic: ValueFunction, choice: Choice, goals_prompt:
     choice.fallback = _no_guide(choice)
 
 
-async def _imagined(desk: Desk, candidate: Candidate, prompt: str) -> Sequence[Goal]:
+async def _imagined(
+    desk: Desk, candidate: Candidate, prompt: str, how: Imagination
+) -> Sequence[Goal]:
     """Goals from the model, for a world that states none; none without a model."""
     if desk.turn.model is None:
         return ()
-    return await imagine(desk, candidate.thought, prompt, Imagination())
+    return await imagine(desk, candidate.thought, prompt, how)
 
 
 def _no_guide(choice: Choice) -> str:
@@ -147,6 +160,7 @@ async def conclude(
         fallback=choice.fallback or stopped,
         prefix_mode=mode,
         repairs=desk.repairs,
+        repeats=desk.repeats,
     )
 
 

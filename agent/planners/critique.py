@@ -1,9 +1,10 @@
-"""Estimates in words, and what they are good for: clear, in doubt, or worth a second thought.
+"""Estimates in words, and what they are good for: clear, in doubt, contested.
 
 Pure functions over goals and estimates; the thresholds are arguments with defaults named here.
 """
 
 from collections.abc import Sequence
+from itertools import compress
 
 from forethought.agent.types import Candidate, Considered, Estimate, Goal
 
@@ -93,3 +94,33 @@ def is_clear(
         each.supported and (each.low >= hoped if goal.kind == "hoped" else each.high <= feared)
         for goal, each in zip(goals, estimates, strict=True)
     )
+
+
+def score_range(goals: Sequence[Goal], estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """The lowest and the highest score that the intervals leave open, in units of reward.
+
+    Ends add up as if all estimates erred the same way, which goals that imply each other do. What
+    is not supported may be anything.
+    """
+    low = high = 0.0
+    for goal, each in zip(goals, estimates, strict=True):
+        chances = (each.low, each.high) if each.supported else (0.0, 1.0)
+        ends = sorted(goal.signed_weight * chance for chance in chances)
+        low, high = low + ends[0], high + ends[1]
+    return low, high
+
+
+def is_contested(goals: Sequence[Goal], weighed: Sequence[Considered]) -> bool:
+    """Whether the best candidate's score interval overlaps the runner-up's.
+
+    Goals that are supported for neither do not count. A candidate without a runner-up is contested.
+    """
+    if len(weighed) < 2:
+        return True
+    best, other = weighed[0].estimates, weighed[1].estimates
+    known = [a.supported or b.supported for a, b in zip(best, other, strict=True)]
+    (low, _), (_, high) = (
+        score_range(list(compress(goals, known)), list(compress(row, known)))
+        for row in (best, other)
+    )
+    return low < high

@@ -47,6 +47,8 @@ class Desk:
         self.turn = turn
         self.repairs = 0
         """Calls made because a reply could not be read."""
+        self.repeats = 0
+        """Imagined goals thrown away because they say what another one says."""
         self._planner = planner
         self._repaired: set[str] = set()
 

@@ -63,16 +63,17 @@ async def imagine(desk: Desk, thought: str, prompt: str, how: Imagination) -> li
     """Hoped and feared futures of a thought, distinct, the hoped ones first.
 
     Asked for once more where fewer than wanted remain; what that adds joins what was there. Where
-    still some are missing the world's own outcomes fill up, those of most weight first.
+    still some are missing the world's own outcomes fill up, those of most weight first. Repeats
+    within a reply are counted in `desk.repeats`.
     """
     vocabulary = desk.turn.observation.goals
     kept: list[Goal] = []
 
     def read(text: str) -> tuple[list[Goal] | None, str]:
         said = [goal for goal in read_goals(text) if words(goal.text)]
-        kept[:] = _select(
-            [*kept, *to_vocabulary(said, vocabulary, how.match or match_by_words)], how
-        )
+        mapped = to_vocabulary(said, vocabulary, how.match or match_by_words)
+        desk.repeats += len(mapped) - len(distinct(mapped, how.same))
+        kept[:] = _select([*kept, *mapped], how)
         lacking = how.hoped + how.feared - len(kept)
         return (kept if not lacking else None), f"{lacking} more different outcomes are needed"
 

@@ -11,16 +11,18 @@ proposal elsewhere.
 
 from collections.abc import Sequence
 
+from forethought.agent.critics import bound
 from forethought.agent.errors import ConfigError
 from forethought.agent.planners.choosing import Choice, conclude, judge, several
 from forethought.agent.planners.desk import Desk, check_template
-from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT
+from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT, Imagination
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
     ACT_TOKENS,
     fallback_candidate,
     situation,
 )
+from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Turn, ValueFunction
 from forethought.agent.types import Candidate, Decision
 
@@ -39,6 +41,8 @@ class Rank:
         critic: Scores them.
         proposals: Candidates to ask the model for where the world offers none.
         prefixes: Behaviours to cross the model's proposals with; empty for none.
+        match: Maps imagined goals to a world's outcomes; by words where none is given.
+        same: Whether two imagined goals mean the same; equal words always do.
         act_tokens: Longest action the model may word, tokens.
         proposals_prompt: Template with `{situation}` and `{count}`.
         goals_prompt: Template with `{situation}`, `{thought}`, `{hoped}`, `{feared}` and
@@ -56,6 +60,8 @@ class Rank:
         *,
         proposals: int = 4,
         prefixes: Sequence[str] = (),
+        match: Match | None = None,
+        same: Same | None = None,
         act_tokens: int = ACT_TOKENS,
         proposals_prompt: str = PROPOSALS_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
@@ -68,6 +74,7 @@ class Rank:
         self._critic = critic
         self._count = proposals
         self._act_tokens = act_tokens
+        self._imagination = Imagination(match=match, same=same)
         self._prefixes = tuple(prefixes) or ("",)
         self._proposals_prompt = check_template(
             "proposals", proposals_prompt, ("situation", "count")
@@ -80,8 +87,9 @@ class Rank:
     async def decide(self, turn: Turn) -> Decision:
         """Score the candidates and carry out the best."""
         desk = Desk(turn, self.name)
+        critic = bound(self._critic, desk)
         choice = Choice(turn.observation.candidates or await self._propose(desk))
-        await judge(desk, self._critic, choice, self._goals_prompt)
+        await judge(desk, critic, choice, self._goals_prompt, self._imagination)
         return await conclude(desk, self.name, choice, self._act_prompt, self._act_tokens)
 
     async def _propose(self, desk: Desk) -> tuple[Candidate, ...]:

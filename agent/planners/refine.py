@@ -13,14 +13,17 @@ Departures from the paper, whose prompts and code are not public:
    carried out and the decision says why; where they are clear, refinement is skipped.
 3. Asking the critic about the refined thought costs no model call, so it is asked: a refined
    thought with supported and lower estimates than the one it replaces is not taken.
-4. Where the world binds thoughts to actions, thoughts are chosen among those it offers, and the
+4. `adaptive`: a round is spent only while the best thought's score interval overlaps the
+   runner-up's. Each round names another thought, at one call; goals are the world's where it
+   states some, and stay from round to round.
+5. Where the world binds thoughts to actions, thoughts are chosen among those it offers, and the
    chosen one needs no call to act.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from forethought.agent.critics import estimates
+from forethought.agent.critics import bound, estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import Verdict, read_verdict
 from forethought.agent.planners.critique import (
@@ -28,21 +31,16 @@ from forethought.agent.planners.critique import (
     doubt,
     in_words,
     is_clear,
+    is_contested,
     is_supported,
     weigh,
 )
-from forethought.agent.planners.desk import Desk, check_template
-from forethought.agent.planners.imagine import (
-    GOALS_FIELDS,
-    GOALS_PROMPT,
-    Imagination,
-    imagine,
-)
+from forethought.agent.planners.desk import Desk
+from forethought.agent.planners.imagine import Imagination, imagine
 from forethought.agent.planners.moves import SHOWN, Moves
+from forethought.agent.planners.refine_prompts import Prompts
 from forethought.agent.planners.stages import (
-    ACT_PROMPT,
     ACT_TOKENS,
-    PROPOSE_PROMPT,
     act,
     fallback_action,
     fallback_candidate,
@@ -64,43 +62,6 @@ from forethought.agent.types import (
     Goal,
     PrefixMode,
 )
-
-REFINE_PROMPT = """\
-{situation}
-
-{moves}Your plan: {thought}
-
-How likely its outcomes are, going by what happened in earlier episodes:
-{critique}
-
-Accept the plan if its hoped outcomes are likely and its feared ones are not. Otherwise refine it: \
-say in one sentence what you do instead and why; begin with "I".
-Reply with a JSON object with the fields "verdict" (accept or refine) and "thought" (the plan you \
-go on with)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """The prompts of `refine`; any can be replaced.
-
-    Raises:
-        ConfigError: If a template has unknown fields.
-    """
-
-    propose: str = PROPOSE_PROMPT
-    """Fields `{situation}` and `{moves}`."""
-    goals: str = GOALS_PROMPT
-    """Fields `{situation}`, `{thought}`, `{hoped}`, `{feared}` and `{vocabulary}`."""
-    refine: str = REFINE_PROMPT
-    """Fields `{situation}`, `{moves}`, `{thought}` and `{critique}`."""
-    act: str = ACT_PROMPT
-    """Fields `{situation}`, `{thought}`, `{moves}` and `{form}`."""
-
-    def __post_init__(self) -> None:
-        check_template("propose", self.propose, ("situation", "moves"))
-        check_template("goals", self.goals, GOALS_FIELDS)
-        check_template("refine", self.refine, ("situation", "moves", "thought", "critique"))
-        check_template("act", self.act, ("situation", "thought", "moves", "form"))
 
 
 @dataclass(slots=True)
@@ -134,6 +95,9 @@ class Refine:
         same: Whether two goals mean the same; equal words always do.
         insist: Whether the model has to name another thought each time, among the moves it has not
             named yet; the critic alone then says which is better. For models too small to judge.
+        adaptive: Whether a further round is spent only while the two best thoughts' score intervals
+            overlap, and always then, up to `rounds`; implies `insist`. Goals are the world's where
+            it states some, else imagined once.
         prefix: Behaviour under which the action is worded where the world fixes none.
         shown: Most moves listed in a prompt.
         act_tokens: Longest action the model may word, tokens.
@@ -155,6 +119,7 @@ class Refine:
         match: Match | None = None,
         same: Same | None = None,
         insist: bool = False,
+        adaptive: bool = False,
         prefix: str = "",
         shown: int = SHOWN,
         act_tokens: int = ACT_TOKENS,
@@ -170,7 +135,8 @@ class Refine:
         self._critic = critic
         self._rounds = rounds
         self._imagination = Imagination(hoped, feared, closed, match, same)
-        self._insist = insist
+        self._insist = insist or adaptive
+        self._adaptive = adaptive
         self._prefix = prefix
         self._shown = shown
         self._act_tokens = act_tokens
@@ -183,10 +149,11 @@ class Refine:
             BudgetExhausted: If not even a first thought could be had.
         """
         desk, plan = Desk(turn, self.name), _Plan()
+        critic = bound(self._critic, desk)
         try:
             await self._think(desk, plan)
             for _ in range(self._rounds):
-                if not await self._round(desk, plan):
+                if not await self._round(desk, plan, critic):
                     break
             if plan.chosen is not None:
                 plan.action, plan.prefix_mode = await act(
@@ -208,18 +175,20 @@ class Refine:
         if answer.value is None:
             self._fall_back(desk.turn, plan, "no thought could be read")
 
-    async def _round(self, desk: Desk, plan: _Plan) -> bool:
+    async def _round(self, desk: Desk, plan: _Plan, critic: ValueFunction) -> bool:
         """One critique and what follows from it; false when the thought stands."""
         turn, current = desk.turn, plan.chosen
         if current is None or plan.fallback:
             return False
-        goals = await imagine(desk, current.thought, self._prompts.goals, self._imagination)
+        goals = (plan.goals or turn.observation.goals) if self._adaptive else ()
+        goals = goals or await self._imagine(desk, current)
         if not goals:
             if not plan.rounds:
                 self._fall_back(turn, plan, "no goals could be read")
             return False
-        plan.goals = tuple(goals)
-        plan.rows = await estimates(self._critic, turn.state, plan.thoughts, goals)
+        if goals != plan.goals:
+            rows = await estimates(critic, turn.state, plan.thoughts, goals)
+            plan.goals, plan.rows = goals, rows
         row = plan.rows[plan.thoughts.index(current)]
         plan.critique = in_words(goals, row)
         turn.emit(Event("goals", "\n".join(goal.text for goal in goals), plan.goals))
@@ -229,23 +198,36 @@ class Refine:
             self._fall_back(turn, plan, reason)
         if reason or is_clear(goals, row):
             return False
-        return await self._improve(desk, plan, current)
+        named = len(plan.thoughts)
+        taken = await self._improve(desk, plan, critic, current)
+        if not self._adaptive:
+            return taken
+        fresh = len(plan.thoughts) > named
+        return fresh and is_contested(goals, weigh(plan.thoughts, goals, plan.rows))
 
-    async def _improve(self, desk: Desk, plan: _Plan, current: Candidate) -> bool:
+    async def _imagine(self, desk: Desk, thought: Candidate) -> tuple[Goal, ...]:
+        return tuple(await imagine(desk, thought.thought, self._prompts.goals, self._imagination))
+
+    async def _improve(
+        self, desk: Desk, plan: _Plan, critic: ValueFunction, current: Candidate
+    ) -> bool:
         """Refine or accept; true when another thought was taken."""
         seen, near = desk.turn.observation, current.thought
         if self._insist:
             fresh = tuple(c for c in seen.candidates if c not in plan.thoughts)
-            seen = replace(seen, candidates=fresh or seen.candidates)
+            if not fresh and any(c.action is not None for c in seen.candidates):
+                return False
+            seen = replace(seen, candidates=fresh)
         moves = Moves(seen, shown=self._shown, near=near, legal=False)
         better = await self._verdict(desk, plan, current, moves)
         if better is None or better in plan.thoughts:
             return False
-        row = (await estimates(self._critic, desk.turn.state, [better], plan.goals))[0]
+        row = (await estimates(critic, desk.turn.state, [better], plan.goals))[0]
         plan.thoughts.append(better)
         plan.rows.append(row)
         ranked = weigh(plan.thoughts, plan.goals, plan.rows)
-        if is_supported(row) and _score_of(ranked, better) < _score_of(ranked, current):
+        less = _score_of(ranked, better) < _score_of(ranked, current)
+        if less if is_supported(row) else self._insist:
             told = f"the thought stands; the critic gives less to: {better.thought}"
             desk.turn.emit(Event("kept", told, plan.goals, tuple(row)))
             return False
@@ -271,7 +253,7 @@ class Refine:
             "refine",
             self._prompts.refine.format(
                 situation=situation(desk.turn),
-                moves=listed(moves),
+                moves=listed(moves) or _weighed(plan.thoughts, current),
                 thought=current.thought,
                 critique=plan.critique,
             ),
@@ -310,7 +292,14 @@ class Refine:
             fallback=plan.fallback,
             prefix_mode=plan.prefix_mode,
             repairs=desk.repairs,
+            repeats=desk.repeats,
         )
+
+
+def _weighed(thoughts: Sequence[Candidate], current: Candidate) -> str:
+    """Thoughts that lost, as a paragraph of a prompt; empty where there are none."""
+    lines = "\n".join(f"- {each.thought}" for each in thoughts if each != current)
+    return f"Plans already weighed that are no better:\n{lines}\n\n" if lines else ""
 
 
 def _repeats(one: Candidate, other: Candidate) -> bool:

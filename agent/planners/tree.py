@@ -28,12 +28,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from forethought.agent.critics import estimates
+from forethought.agent.critics import bound, estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.planners.choosing import Choice, conclude, judge, several
 from forethought.agent.planners.critique import is_supported, score, weights_of
 from forethought.agent.planners.desk import Desk, check_template
-from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT
+from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT, Imagination
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
@@ -44,6 +44,7 @@ from forethought.agent.planners.stages import (
     situation,
 )
 from forethought.agent.planners.tree_nodes import ROOT, Nodes
+from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Turn, ValueFunction
 from forethought.agent.types import Candidate, Decision
 
@@ -72,6 +73,8 @@ class Tree:
         depth: Thoughts on the longest plan.
         exploration: Weight of the bonus for branches seldom visited, 0 or more, as a share of the
             widest possible gap between two scores.
+        match: As for `Rank`.
+        same: As for `Rank`.
         shown: Most moves listed in a prompt.
         act_tokens: Longest action the model may word, tokens.
         tree_prompt: Template with `{situation}`, `{plan}`, `{moves}`, `{count}` and `{when}`.
@@ -91,6 +94,8 @@ class Tree:
         width: int = 5,
         depth: int = 10,
         exploration: float = 1.0,
+        match: Match | None = None,
+        same: Same | None = None,
         shown: int = SHOWN,
         act_tokens: int = ACT_TOKENS,
         tree_prompt: str = TREE_PROMPT,
@@ -106,6 +111,7 @@ class Tree:
         self.name = name
         self._critic = critic
         self._iterations = iterations
+        self._imagination = Imagination(match=match, same=same)
         self._width = width
         self._depth = depth
         self._exploration = exploration
@@ -129,20 +135,23 @@ class Tree:
             BudgetExhausted: If not one thought could be had.
         """
         desk = Desk(turn, self.name)
+        critic = bound(self._critic, desk)
         thinker = _Thinker(desk, self._width, self._shown, self._tree_prompt)
         choice = await thinker.first()
         nodes = Nodes(self._depth)
         if not choice.fallback:
-            await judge(desk, self._critic, choice, self._goals_prompt)
+            await judge(desk, critic, choice, self._goals_prompt, self._imagination)
         if not choice.fallback:
             # out of budget, the tree so far is the best there is; its root's visits tell its size
             with suppress(BudgetExhausted):
-                await self._search(turn, thinker, choice, nodes)
+                await self._search(critic, thinker, choice, nodes)
             choice.chosen = nodes.best()
         decision = await conclude(desk, self.name, choice, self._act_prompt, self._act_tokens)
         return replace(decision, search=nodes.record(RECORDED) if len(nodes) > 1 else ())
 
-    async def _search(self, turn: Turn, thinker: "_Thinker", choice: Choice, nodes: Nodes) -> None:
+    async def _search(
+        self, critic: ValueFunction, thinker: "_Thinker", choice: Choice, nodes: Nodes
+    ) -> None:
         """Grow the tree from the root's thoughts, already weighed; that was the first iteration."""
         goals = choice.goals
         weights = weights_of(goals, [each.estimates for each in choice.weighed])
@@ -160,9 +169,7 @@ class Tree:
             if not nodes.ended[leaf]:
                 plan = nodes.plan(leaf)
                 candidates = await thinker.next(plan)
-                rows = await estimates(
-                    self._critic, f"{turn.state}\n{_told(plan)}", candidates, goals
-                )
+                rows = await estimates(critic, f"{thinker.state}\n{_told(plan)}", candidates, goals)
                 kept = [i for i, row in enumerate(rows) if is_supported(row)]
                 if kept:
                     values = [score(weights, rows[i]) for i in kept]
@@ -182,12 +189,15 @@ class _Thinker:
     Args:
         desk: Asks.
         width: Thoughts wanted.
+        match: As for `Rank`.
+        same: As for `Rank`.
         shown: Most moves listed in a prompt.
         prompt: Template as for `Tree`.
     """
 
     def __init__(self, desk: Desk, width: int, shown: int, prompt: str) -> None:
         seen = desk.turn.observation
+        self.state = desk.turn.state
         self._desk = desk
         self._width = width
         self._seen = seen

@@ -72,11 +72,16 @@ def to_vocabulary(goals: Sequence[Goal], vocabulary: Sequence[Goal], match: Matc
 
 
 def distinct(goals: Sequence[Goal], same: Same | None = None) -> list[Goal]:
-    """The goals without those that repeat an earlier one, of either kind."""
+    """The goals without those that repeat an earlier one.
+
+    Equal words are a repeat in either kind; meaning is asked for within a kind alone, since judges
+    of meaning are easily fooled by opposites, and those are what the other kind holds.
+    """
     kept: list[Goal] = []
     for goal in goals:
         if not any(
-            same_words(goal.text, other.text) or (same and same(goal.text, other.text))
+            same_words(goal.text, other.text)
+            or (same and goal.kind == other.kind and same(goal.text, other.text))
             for other in kept
         ):
             kept.append(goal)

@@ -28,10 +28,14 @@ def _by_points(pool: Bundle, values: Bundle) -> tuple[tuple[int, tuple[Bundle, .
     return tuple((n, tuple(b for b in bundles(pool) if worth(values, b) == n)) for n in points)
 
 
+def asks(pool: Bundle, values: Bundle, wanted: float) -> tuple[Bundle, ...]:
+    """The bundles worth as little above an aspiration as possible, each as likely asked for."""
+    return next(group for points, group in _by_points(pool, values) if points >= wanted)
+
+
 def _ask(game: Game, wanted: float, rng: random.Random) -> Bundle:
     """A bundle worth as little above the aspiration as possible."""
-    groups = _by_points(game.instance.pool, game.instance.values[game.player])
-    return rng.choice(next(group for points, group in groups if points >= wanted))
+    return rng.choice(asks(game.instance.pool, game.instance.values[game.player], wanted))
 
 
 def _offered(game: Game, take: Bundle) -> int:
@@ -45,6 +49,23 @@ def _answer(game: Game, wanted: float, rng: random.Random) -> Bundle | None:
     return _ask(game, wanted, rng)
 
 
+def aspiration(beta: float, offers: int, max_turns: int) -> float:
+    """Points a time-dependent opponent insists on once so many offers were made."""
+    time = offers / (max_turns - 1)
+    falls: float = time ** (1 / beta)
+    return TOTAL - (TOTAL - RESERVATION) * falls
+
+
+def insisting(gained: int, first: int) -> float:
+    """Points `tit-for-tat` insists on.
+
+    Args:
+        gained: The most that one of the other's offers would have given it; 0 before any.
+        first: What the other's first offer would have given it; 0 before any.
+    """
+    return max(RESERVATION, TOTAL - (gained - first))
+
+
 def concession(beta: float) -> Opponent:
     """A time-dependent opponent.
 
@@ -53,9 +74,7 @@ def concession(beta: float) -> Opponent:
     """
 
     def act(game: Game, rng: random.Random) -> Bundle | None:
-        time = len(game.offers) / (game.max_turns - 1)
-        wanted = TOTAL - (TOTAL - RESERVATION) * time ** (1 / beta)
-        return _answer(game, wanted, rng)
+        return _answer(game, aspiration(beta, len(game.offers), game.max_turns), rng)
 
     return act
 
@@ -65,7 +84,7 @@ def tit_for_tat(game: Game, rng: random.Random) -> Bundle | None:
     theirs = game.offers[1 - game.player :: 2]
     gained = max((_offered(game, take) for take in theirs), default=0)
     first = _offered(game, theirs[0]) if theirs else 0
-    return _answer(game, max(RESERVATION, TOTAL - (gained - first)), rng)
+    return _answer(game, insisting(gained, first), rng)
 
 
 def anything(game: Game, rng: random.Random) -> Bundle | None:
@@ -75,11 +94,11 @@ def anything(game: Game, rng: random.Random) -> Bundle | None:
     return offers[pick] if pick < len(offers) else None
 
 
+BETAS: Mapping[str, float] = MappingProxyType({"boulware": 0.3, "linear": 1.0, "conceder": 3.0})
+"""Shapes of the time-dependent opponents."""
 OPPONENTS: Mapping[str, Opponent] = MappingProxyType(
     {
-        "boulware": concession(0.3),
-        "linear": concession(1.0),
-        "conceder": concession(3.0),
+        **{name: concession(beta) for name, beta in BETAS.items()},
         "random": anything,
         "tit-for-tat": tit_for_tat,
     }

@@ -10,6 +10,7 @@ from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
 from forethought.envs.bargaining.instances import instance_by_number, numbers_by_split
 from forethought.envs.bargaining.opponents import OPPONENTS, TRAINING, UNSEEN
+from forethought.envs.bargaining.oracle import Foresight
 from forethought.envs.bargaining.rules import TOTAL, Game, rest, worth
 from forethought.envs.bargaining.text import (
     AGREE,
@@ -45,7 +46,8 @@ class Bargaining:
     """One agent against one scripted opponent.
 
     Reward, on the last step only: own points over 10, in [0, 1]. The action is one of
-    `info["legal_actions"]`. `info["view"]` holds the same as a `View`, for hand-written policies.
+    `info["legal_actions"]`. `info["view"]` holds the same as a `View`, for hand-written policies;
+    `info["oracle"]` knows the other's values and rule, for the critic `oracle` alone.
     """
 
     id = "bargaining-v0"
@@ -144,6 +146,14 @@ class Bargaining:
             "goals": GOALS,
             "rules": rules_text(view.max_turns, view.discount),
             "view": view,
+            "oracle": Foresight(
+                game.instance,
+                self._seat,
+                self._opponent,
+                view.offers,
+                game.max_turns,
+                game.discount,
+            ),
         }
 
     def _ending(self, game: Game) -> tuple[str, dict[str, Any]]:
@@ -242,5 +252,6 @@ WORLD = World(
     opponents=TRAINING,
     unseen=UNSEEN,
     seats=2,
+    oracle=True,
     splits=numbers_by_split(),
 )

@@ -1,10 +1,14 @@
+import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from forethought.agent.critics import UNKNOWN, ScriptedCritic, Shuffled, estimates
+from forethought.agent.critics import UNKNOWN, Oracle, ScriptedCritic, Shuffled, bound, estimates
 from forethought.agent.errors import ConfigError
-from forethought.agent.types import Candidate, Estimate, Evidence, Goal
+from forethought.agent.planners.desk import Desk
+from forethought.agent.protocols import Turn
+from forethought.agent.types import Candidate, Estimate, Evidence, Goal, Observation
 
 GOALS = (Goal("g"), Goal("h", "feared"))
 
@@ -83,3 +87,31 @@ async def test_a_scripted_table_does_not_know_what_it_does_not_hold() -> None:
     assert second == [UNKNOWN, UNKNOWN]
     assert critic.queries == [("s", tuple(candidates(2)), GOALS)]
     assert Shuffled(critic).explain("s", candidates(1)[0], GOALS[0]) == []
+
+
+def desk(**info: Any) -> Desk:
+    return Desk(Turn(Observation("seen", info=info), "s", None, random.Random(0)), "test")
+
+
+def knows(candidate: Candidate, goals: Sequence[Goal]) -> list[float | None]:
+    return [0.25 if goal.text == "g" else None for goal in goals]
+
+
+async def test_an_oracle_tells_what_the_world_knows() -> None:
+    critic = bound(Oracle(), desk(oracle=knows))
+    assert critic.name == "oracle"
+    rows = await estimates(critic, "s", candidates(2), GOALS)
+    assert rows == [[Estimate(0.25, 0.25, 0.25), UNKNOWN]] * 2
+    assert critic.explain("s", candidates(1)[0], GOALS[0]) == []
+
+
+async def test_an_oracle_needs_a_world_that_knows() -> None:
+    with pytest.raises(ConfigError, match=r"info\['oracle'\]; this one does not"):
+        bound(Oracle(), desk())
+    with pytest.raises(ConfigError, match="'oracle' has to know the turn"):
+        await estimates(Oracle(), "s", candidates(1), GOALS)
+
+
+def test_a_critic_that_needs_no_turn_is_itself() -> None:
+    critic = ScriptedCritic({})
+    assert bound(critic, desk()) is critic

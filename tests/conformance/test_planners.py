@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support_plain import Plain
 
 from forethought.agent.arms import PLANNERS, Arm, build_planner
+from forethought.agent.asked import Asked
 from forethought.agent.budget import Budget
 from forethought.agent.critics import ScriptedCritic, Shuffled
 from forethought.agent.errors import ConfigError, ModelUnavailable
@@ -32,12 +33,15 @@ BOUNDS: Mapping[str, int] = {
     "rank": 3,
     "refine": 2 + 2,
     "refine:2": 2 + 4,
+    "adaptive:2": 3 + 2,
+    "two-stage": 3 + 2,
     "unguided": 1,
 }
-"""Arm to its most model calls a decision, the summary of the state and counted repairs left out."""
+"""Arm to its most model calls a decision. Left out: the summary of the state, counted repairs, and
+what the critic asks for itself."""
 STAGES = 4
 """Most stages of a decision, each of which has one repair."""
-NEVER_ALONE = {"react", "reflexion", "refine", "refine:2"}
+NEVER_ALONE = {"react", "reflexion", "refine", "refine:2", "adaptive:2", "two-stage"}
 """Arms that need a model in every world."""
 LONGEST = 8
 """Steps after which an episode is cut off."""
@@ -94,6 +98,8 @@ CRITICS: Mapping[str, Callable[[], ValueFunction]] = {
     "shuffled": lambda: Shuffled(ScriptedCritic(chances)),
     "silent": lambda: ScriptedCritic({}),
     "slow": Slow,
+    "asked": Asked,
+    "shuffled asked": lambda: Shuffled(Asked()),
 }
 NO_CRITIC = "none"
 
@@ -136,17 +142,23 @@ MODELS: Mapping[str, Callable[[], Model | None]] = {
 }
 
 
-def _asks(arm: str) -> bool:
-    return PLANNERS[Arm.parse(arm).planner].needs_critic
+def _critics(arm: str) -> list[str]:
+    kind = PLANNERS[Arm.parse(arm).planner]
+    return [
+        *(CRITICS if kind.needs_critic or kind.may_ask else []),
+        *([] if kind.needs_critic else [NO_CRITIC]),
+    ]
 
 
-PLAYERS = [(arm, critic) for arm in BOUNDS for critic in (CRITICS if _asks(arm) else [NO_CRITIC])]
+PLAYERS = [(arm, critic) for arm in BOUNDS for critic in _critics(arm)]
 """Every arm, once with each critic where it asks one."""
 
 
 def build(arm: str, critic: str) -> Planner:
-    critics = {} if critic == NO_CRITIC else {"head": CRITICS[critic]()}
-    return build_planner(Arm.parse(arm), critics=critics)
+    if critic == NO_CRITIC:
+        return build_planner(Arm.parse(arm))
+    named = arm if PLANNERS[Arm.parse(arm).planner].needs_critic else f"{arm}+head"
+    return build_planner(Arm.parse(named), critics={"head": CRITICS[critic]()})
 
 
 async def play(world: str, planner: Planner, model: Model | None, **more: Any) -> Trace:
@@ -164,7 +176,11 @@ def check(trace: Trace, bound: int) -> None:
     assert "\n" not in outcome.reason
     for step in trace.steps:
         decision = step.decision
-        asked = sum(cost.calls for stage, cost in decision.usage.items() if stage != "summary")
+        asked = sum(
+            cost.calls
+            for stage, cost in decision.usage.items()
+            if stage not in {"summary", "evaluate"}
+        )
         assert asked - decision.repairs <= bound
         assert 0 <= decision.repairs <= STAGES
         assert len(decision.considered) <= 8
@@ -185,15 +201,16 @@ async def test_every_episode_ends_as_stated(
     planner, speaker = build(arm, critic), MODELS[model]()
     path = tmp_path / "t.jsonl"
     with TraceWriter(path) as writer:
-        if speaker is None and (arm in NEVER_ALONE or world not in OFFERS):
-            with pytest.raises(ConfigError, match=f"planner '{planner.name}' needs a model here"):
+        if speaker is None and (arm in NEVER_ALONE or world not in OFFERS or "asked" in critic):
+            with pytest.raises(ConfigError, match=r"(planner|critic) '[\w-]+' needs a model"):
                 await play(world, planner, None, writer=writer)
             return
         trace = await play(world, planner, speaker, writer=writer)
     check(trace, BOUNDS[arm])
     assert trace.outcome
     assert read_traces(path).traces == [trace] or model == "garbage"  # which writes "\ud800"
-    if model == "away" and (world not in OFFERS or (arm != "rank" and arm != "unguided")):
+    free = {"unguided"} if "asked" in critic else {"unguided", "rank"}
+    if model == "away" and not (world in OFFERS and arm in free):
         assert trace.outcome.reason == "error: the server is away"
         assert not trace.steps
     else:
@@ -203,7 +220,7 @@ async def test_every_episode_ends_as_stated(
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize(("arm", "critic"), PLAYERS)
-@pytest.mark.parametrize("calls", [1, 2, 5, 9])
+@pytest.mark.parametrize("calls", [1, 4])
 async def test_a_budget_is_never_passed(arm: str, critic: str, calls: int, world: str) -> None:
     trace = await play(world, build(arm, critic), FunctionModel(obeys), budget=Budget(calls=calls))
     check(trace, BOUNDS[arm])
@@ -220,6 +237,31 @@ async def test_equal_seeds_decide_alike(arm: str, critic: str, world: str) -> No
     assert one == other
 
 
+@pytest.mark.parametrize("arm", ["tree+asked", "tree:7+asked"])
+async def test_a_search_without_a_head_is_two_calls_an_iteration(arm: str) -> None:
+    planner = build_planner(Arm.parse(arm))
+    trace = await play("bargaining", planner, FunctionModel(obeys))
+    for step in trace.steps:
+        iterations = 7 if ":" in arm else 30
+        assert step.decision.search[0].visits == iterations
+        assert step.decision.usage["propose"].calls == iterations
+        assert step.decision.usage["evaluate"].calls == iterations
+
+
+@pytest.mark.parametrize("arm", ["rank", "best-of-n", "tree:4", "refine", "adaptive", "two-stage"])
+@pytest.mark.parametrize("world", WORLDS)
+async def test_an_oracle_is_asked_where_there_is_one(arm: str, world: str) -> None:
+    planner = build_planner(Arm.parse(f"{arm}+oracle"))
+    if world not in OFFERS:
+        with pytest.raises(ConfigError, match="critic 'oracle' needs a world that knows"):
+            await play(world, planner, FunctionModel(obeys))
+        return
+    trace = await play(world, planner, FunctionModel(obeys))
+    check(trace, 99)
+    assert trace.outcome
+    assert trace.outcome.finished
+
+
 class Broken:
     """A critic that breaks."""
 
@@ -232,7 +274,7 @@ class Broken:
         return []
 
 
-@pytest.mark.parametrize("arm", [name for name, critic in PLAYERS if critic == "slow"])
+@pytest.mark.parametrize("arm", [a for a, c in PLAYERS if c == "slow" and a != "two-stage"])
 async def test_a_critic_that_breaks_ends_its_episode_alone(arm: str) -> None:
     planner = build_planner(Arm.parse(arm), critics={"head": Broken()})
     trace = await play("bargaining", planner, FunctionModel(obeys))
@@ -268,7 +310,7 @@ REPLIES = st.lists(
 def test_whatever_a_model_says_the_episode_goes_on(
     arm: str, world: str, replies: list[str]
 ) -> None:
-    critic = "scripted" if _asks(arm) else NO_CRITIC
+    critic = _critics(arm)[0]
     model = ScriptedModel(replies, cycle=True)
     trace = asyncio.run(play(world, build(arm, critic), model))
     check(trace, BOUNDS[arm])

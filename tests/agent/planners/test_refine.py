@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from forethought.agent.budget import Budget, Meter
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import BudgetExhausted, ConfigError
-from forethought.agent.planners.refine import Prompts, Refine
+from forethought.agent.planners.refine import Refine
+from forethought.agent.planners.refine_prompts import Prompts
 from forethought.agent.protocols import Turn
 from forethought.agent.types import (
     Candidate,
