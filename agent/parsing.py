@@ -66,7 +66,7 @@ def strip_fence(text: str) -> str:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object each of whose names has one value; JSON's own reader would keep the last."""
     found = dict(pairs)
-    if any(found[name] != value for name, value in pairs):
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
         raise ValueError("a name has two values")
     return found
 
