@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from forethought.agent.parsing import strip_fence
+from forethought.agent.parsing import decode_at, strip_fence
 from forethought.agent.schemas import as_part, strict_arguments
 from forethought.agent.types import ToolCall, ToolSpec
 
@@ -33,7 +33,8 @@ _TAIL = re.compile(r"\s*\)?[\s;,]*")
 _ANSWER = re.compile(r"^\**(?:final )?answer\**\s*:\**\s*(.*)$", re.DOTALL | re.IGNORECASE)
 _LATER = re.compile(r"^\**(?:final )?answer\**\s*:", re.MULTILINE | re.IGNORECASE)
 _WITHOUT = re.compile(r"^`?([A-Za-z_]\w*)`?\s*(?:\(\s*\))?$")
-_DECODER = json.JSONDecoder(strict=False)
+_ENVELOPE = frozenset({"id", "type"})
+"""Fields of a call written as an object that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +161,20 @@ def _json(value: Any) -> str:
 def _objects(text: str) -> list[tuple[str, Any]]:
     """Objects written one after another, each with the name before it; none if prose is between."""
     if text.startswith("["):
-        whole = _decode(text, 0)
+        whole = decode_at(text, 0)
         whole_list = whole and whole[1] == len(text) and isinstance(whole[0], list)
         return [("", each) for each in whole[0]] if whole and whole_list else []
     found: list[tuple[str, Any]] = []
     at = 0
     while at < len(text):
         head = _HEAD.match(text, at)
-        decoded = _decode(text, head.end()) if head else None
+        decoded = decode_at(text, head.end()) if head else None
         if head is None or decoded is None:
             return []
         found.append((head.group(1) or "", decoded[0]))
         tail = _TAIL.match(text, decoded[1])
         at = tail.end() if tail else len(text)
     return found
-
-
-def _decode(text: str, at: int) -> tuple[Any, int] | None:
-    try:
-        return _DECODER.raw_decode(text, at)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _from_object(name: str, value: Any, names: Sequence[str]) -> Action:
@@ -194,11 +188,15 @@ def _from_object(name: str, value: Any, names: Sequence[str]) -> Action:
     called = value.get("name", value.get("tool"))
     arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):  # as in the chat protocol: an object inside a text
-        decoded = _decode(arguments.strip(), 0)
+        decoded = decode_at(arguments.strip(), 0)
         arguments = decoded[0] if decoded else arguments
-    if isinstance(called, str) and isinstance(arguments, dict):
-        return _checked(called, arguments, names)
-    return NEITHER
+    if not (isinstance(called, str) and isinstance(arguments, dict)):
+        return NEITHER
+    said = (called, value.get("arguments"), value.get("parameters"))
+    more = [k for k, v in value.items() if k not in _ENVELOPE and v not in said]
+    if more or None not in said:
+        return f"there is more than a call in it: {', '.join(more or value)}"
+    return _checked(called, arguments, names)
 
 
 def _checked(name: str, arguments: Any, names: Sequence[str]) -> Action:

@@ -1,9 +1,11 @@
 """Arms: ways of deciding, named so that they can be compared.
 
 ```
-ARM     = PLANNER [ "+" CRITIC ] [ "@" MODEL ]
-PLANNER = heuristic, unguided and other bots of a world | react | rank | refine | adaptive |
-          two-stage
+ARM     = PLANNER [ ":" N ] [ "+" CRITIC ] [ "@" MODEL ]
+PLANNER = heuristic, unguided and other bots of a world | react | reflexion | best-of-n | tree
+        | rank | refine | adaptive | two-stage
+N       = the planner's main number: thoughts of best-of-n, iterations of tree, proposals of rank,
+          rounds of refine and adaptive
 CRITIC  = head | permuted | shuffled | asked | oracle
 MODEL   = builtin | gguf:FILE | openai:NAME | ...
 ```
@@ -20,15 +22,18 @@ from types import MappingProxyType
 from forethought.agent.asked import Asked
 from forethought.agent.critics import Oracle, Shuffled
 from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.planners.best_of_n import BestOfN
 from forethought.agent.planners.bot import BotPlanner, Policy, Unguided
 from forethought.agent.planners.rank import Rank
 from forethought.agent.planners.react import React
 from forethought.agent.planners.refine import Refine
+from forethought.agent.planners.reflexion import Reflexion
+from forethought.agent.planners.tree import Tree
 from forethought.agent.planners.two_stage import TwoStage
 from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Planner, ValueFunction
 
-GRAMMAR = "planner[+critic][@model], as in rank+permuted or refine@gguf:FILE"
+GRAMMAR = "planner[:N][+critic][@model], as in rank+permuted, tree:100 or refine@gguf:FILE"
 HEAD = "head"
 """The critic of an arm that names none: the trained head."""
 UNGUIDED = "unguided"
@@ -36,17 +41,20 @@ ROUNDS = 4
 """Most rounds of `adaptive`."""
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+_NUMBER = re.compile(r"^[1-9][0-9]{0,6}$")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannerKind:
     """One row of the table of planners."""
 
-    build: Callable[[ValueFunction | None, Match | None, Same | None], Planner]
-    """Critic, and judges of meaning, to a planner."""
+    build: Callable[..., Planner]
+    """Critic, and judges of meaning, to a planner; the main number by its name."""
     needs_critic: bool
     needs_model: bool
     """False where a world's candidates, actions and goals can do without one."""
+    number: str = ""
+    """Name of its main number, such as `rounds`; empty where it has none."""
     may_ask: bool = False
     """Whether it asks a critic if one is named, and does without one otherwise."""
     imagines: bool = False
@@ -74,25 +82,43 @@ def _need(critic: ValueFunction | None) -> ValueFunction:
 PLANNERS: Mapping[str, PlannerKind] = MappingProxyType(
     {
         "react": PlannerKind(lambda *_: React(), needs_critic=False, needs_model=True),
-        "rank": PlannerKind(
-            lambda critic, match, same: Rank(_need(critic), match=match, same=same),
+        "reflexion": PlannerKind(lambda *_: Reflexion(), needs_critic=False, needs_model=True),
+        "best-of-n": PlannerKind(
+            lambda critic, match, same, **n: BestOfN(_need(critic), match=match, same=same, **n),
             needs_critic=True,
             needs_model=False,
             imagines=True,
+            number="n",
+        ),
+        "tree": PlannerKind(
+            lambda critic, match, same, **n: Tree(_need(critic), match=match, same=same, **n),
+            needs_critic=True,
+            needs_model=False,
+            imagines=True,
+            number="iterations",
+        ),
+        "rank": PlannerKind(
+            lambda critic, match, same, **n: Rank(_need(critic), match=match, same=same, **n),
+            needs_critic=True,
+            needs_model=False,
+            imagines=True,
+            number="proposals",
         ),
         "refine": PlannerKind(
-            lambda critic, match, same: Refine(_need(critic), match=match, same=same),
+            lambda critic, match, same, **n: Refine(_need(critic), match=match, same=same, **n),
             needs_critic=True,
             needs_model=True,
+            number="rounds",
             imagines=True,
         ),
         "adaptive": PlannerKind(
-            lambda critic, match, same: Refine(
-                _need(critic), ROUNDS, adaptive=True, match=match, same=same, name="adaptive"
+            lambda critic, match, same, rounds=ROUNDS: Refine(
+                _need(critic), rounds, adaptive=True, match=match, same=same, name="adaptive"
             ),
             needs_critic=True,
             needs_model=True,
             imagines=True,
+            number="rounds",
         ),
         "two-stage": PlannerKind(
             lambda critic, *_: TwoStage(critic),
@@ -125,6 +151,8 @@ class Arm:
     """A row of `CRITICS`; `None` for the planner's own choice."""
     model: str | None = None
     """A model by name; `None` for the one the command was given."""
+    number: int | None = None
+    """The planner's main number, 1 or more; `None` for its default."""
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.planner):
@@ -138,10 +166,14 @@ class Arm:
             )
         if self.model is not None and not self.model.strip():
             raise ConfigError(f"arm {str(self)!r} names no model after @; write {GRAMMAR}")
+        if self.number is not None and self.number < 1:
+            raise ConfigError(f"arm {str(self)!r}: the number after : must be 1 or more")
+        if self.number is not None and not self._number_name:
+            raise ConfigError(f"arm {str(self)!r}: {self.planner} has no number; leave out :N")
 
     @classmethod
     def parse(cls, text: str) -> "Arm":
-        """Read `planner[+critic][@model]`; `str` gives the same text back.
+        """Read `planner[:N][+critic][@model]`; `str` gives the same text back.
 
         Raises:
             ConfigError: If the text does not follow the grammar.
@@ -151,12 +183,32 @@ class Arm:
         planner, plus, critic = left.partition("+")
         if (plus and not critic) or "+" in critic:
             raise ConfigError(f"arm {text!r} does not name one critic after +; write {GRAMMAR}")
-        return cls(planner, critic if plus else None, model if at else None)
+        planner, colon, number = planner.partition(":")
+        if colon and not _NUMBER.match(number):
+            raise ConfigError(
+                f"arm {text!r} has no whole number of 1 or more after :; write {GRAMMAR}"
+            )
+        return cls(
+            planner,
+            critic if plus else None,
+            model if at else None,
+            int(number) if colon else None,
+        )
 
     def __str__(self) -> str:
         critic = "" if self.critic is None else f"+{self.critic}"
         model = "" if self.model is None else f"@{self.model}"
-        return f"{self.planner}{critic}{model}"
+        number = "" if self.number is None else f":{self.number}"
+        return f"{self.planner}{number}{critic}{model}"
+
+    @property
+    def _number_name(self) -> str:
+        return PLANNERS[self.planner].number if self.planner in PLANNERS else ""
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The main number under its name; empty for the default."""
+        return {} if self.number is None else {self._number_name: self.number}
 
     @property
     def needs_critic(self) -> bool:
@@ -218,4 +270,4 @@ def build_planner(
             have = ", ".join(sorted(critics or {})) or "none"
             raise ConfigError(f"arm {str(arm)!r} needs the critic {arm.head!r}; given: {have}")
         critic = CRITICS[arm.critic_name].build(head)
-    return PLANNERS[arm.planner].build(critic, match, same)
+    return PLANNERS[arm.planner].build(critic, match, same, **arm.numbers)

@@ -1,8 +1,8 @@
 """Reading what a model wrote: fields, goals, verdicts and actions out of free text.
 
 Pure functions that never raise, whatever the text. They refuse ambiguity: two different answers in
-one text are no answer, and the problem says so in words a model can act on. Nothing is dropped:
-what is not part of a field is in `rest`. Knows nothing of prompts, models or environments.
+one text are no answer, and the problem says so in words for the model. Nothing is dropped: what is
+no part of a field is in `rest`. Knows nothing of prompts, models or environments.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from forethought.agent.types import Goal, GoalKind
 
-_FENCE = re.compile(r"^\s*```[\w-]*[ \t]*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
+_FENCE = re.compile(r"^\s*```(?:[\w-]*[ \t]*\n|json[ \t]*(?=[{\[]))?(.*?)\s*```\s*$", re.DOTALL)
 _LABEL = re.compile(r"^[ \t>*#-]*([A-Za-z][A-Za-z0-9_ ]{0,24}?)[ \t*]*:[ \t*]*(.*)$")
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)])\s*")
@@ -54,7 +54,7 @@ class Verdict:
 
 def clean(text: str) -> str:
     """The text without halves of surrogate pairs, which no file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def strip_fence(text: str) -> str:
@@ -63,14 +63,48 @@ def strip_fence(text: str) -> str:
     return (match.group(1) if match else text).strip()
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object each of whose names has one value; JSON's own reader would keep the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
+        raise ValueError("a name has two values")
+    return found
+
+
+_JSON = json.JSONDecoder(strict=False, object_pairs_hook=_once)
+
+
+def _decode(text: str) -> Any:
+    """Parse JSON; `None` when it is not JSON."""
+    try:
+        return _JSON.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def decode_at(text: str, start: int) -> tuple[Any, int] | None:
+    """The JSON value that begins at an index, and the index after it; `None` where there is none.
+
+    An object that gives a name two values is none.
+    """
+    try:
+        return _JSON.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is, or `None`; one that gives a name two values is none."""
+    value = _decode(text)
+    return value if isinstance(value, dict) else None
+
+
 def _loads(text: str) -> Any:
     """Parse JSON, trailing commas allowed; `None` when it is not JSON."""
-    for attempt in (text, _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)):
-        try:
-            return json.loads(attempt, strict=False)
-        except (ValueError, RecursionError):
-            continue
-    return None
+    value = _decode(text)
+    if value is not None:
+        return value
+    return _decode(_STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text))
 
 
 def _closing(text: str, start: int) -> int:
@@ -90,18 +124,29 @@ def _closing(text: str, start: int) -> int:
     return -1
 
 
+def _object_at(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
+    """The object that begins at a brace, and the index just after it; `None` where there is none.
+
+    Whole JSON is read at the speed of the decoder; only what it refuses is searched for its end.
+    """
+    decoded = decode_at(text, start)
+    if decoded is None:
+        end = _closing(text, start)
+        decoded = (_loads(text[start:end]) if end > 0 else None), end
+    value, end = decoded
+    return (value if isinstance(value, dict) else None), end
+
+
 def find_objects(text: str) -> tuple[list[dict[str, Any]], str]:
-    """The outermost JSON objects in a text, in order, and the text around them."""
+    """The outermost JSON objects in a text, in order, and the text around them, apart by blanks."""
     found: list[dict[str, Any]] = []
     rest: list[str] = []
-    at = 0
-    misses = 0
+    at = misses = 0
     while (start := text.find("{", at)) >= 0 and misses < 20:  # a text of braces stays linear
-        end = _closing(text, start)
-        value = _loads(text[start:end]) if end > 0 else None
-        if isinstance(value, dict):
+        value, end = _object_at(text, start)
+        if value is not None:
             found.append(value)
-            rest.append(text[at:start])
+            rest += (text[at:start], " ")
             at = end
         else:
             misses += 1
@@ -211,11 +256,15 @@ def read_action(text: str) -> str:
 
 def _goal_items(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    texts = [
-        _as_text(item.get("text", item.get("goal")) if isinstance(item, dict) else item)
-        for item in items
-    ]
+    texts = [_as_text(_sentence(item) if isinstance(item, dict) else item) for item in items]
     return [text for text in texts if text]
+
+
+def _sentence(item: Mapping[str, Any]) -> Any:
+    """The text an object in a list stands for: its `text` or `goal`, else all it says."""
+    if "text" in item or "goal" in item:
+        return item.get("text", item.get("goal"))
+    return " ".join(filter(None, (_as_text(item[key]) for key in item if key != "kind")))
 
 
 def _goals_of(value: dict[str, Any]) -> list[Goal]:
@@ -270,9 +319,21 @@ def read_list(text: str, name: str) -> list[str]:
         for item in _goal_items(value)
     ]
     if not items:
-        bulleted = [line for line in text.splitlines() if _BULLET.match(line)]
-        items = [_BULLET.sub("", line).strip().strip('"') for line in bulleted]
+        items = [item.strip().strip('"') for item in _bulleted(text)]
     return list(dict.fromkeys(item for item in items if item))
+
+
+def _bulleted(text: str) -> list[str]:
+    """The items of a list of lines; a line without a bullet goes on the item above it."""
+    found: list[str] = []
+    going = False
+    for line in text.splitlines():
+        if _BULLET.match(line):
+            found.append(_BULLET.sub("", line))
+        elif going and line.strip():
+            found[-1] += f" {line.strip()}"
+        going = bool(found and line.strip())
+    return found
 
 
 def read_verdict(text: str) -> Verdict | str:
@@ -298,43 +359,3 @@ def read_verdict(text: str) -> Verdict | str:
     if not thought:
         return "the verdict is refine and there is no better thought"
     return Verdict(accept=False, thought=thought)
-
-
-def _mentions(text: str, action: str) -> list[tuple[int, int]]:
-    pattern = rf"(?<!\w){re.escape(action)}(?!\w)"
-    return [match.span() for match in re.finditer(pattern, text)]
-
-
-def match_action(text: str, legal: Sequence[str]) -> str | None:
-    """The one legal action that a text names, or `None`.
-
-    The same text wins, then the same text but for case and outer blanks or full stop, then the only
-    one mentioned as whole words; a mention inside a longer one does not count.
-    """
-    if text in legal:
-        return text
-    plain = text.strip(" \t\n\r.\"'`").casefold()
-    folded: dict[str, list[str]] = {}
-    for action in legal:
-        folded.setdefault(action.strip(" \t\n\r.\"'`").casefold(), []).append(action)
-    same = folded.get(plain, [])
-    if len(set(same)) == 1:
-        return same[0]
-    low = text.casefold()
-    spans = {
-        action: _mentions(low, key)
-        for key, actions in folded.items()
-        if key and key in low
-        for action in actions
-    }
-    every = [span for found in spans.values() for span in found]
-    named = [
-        action
-        for action, found in spans.items()
-        if any(not any(_inside(span, other) for other in every) for span in found)
-    ]
-    return named[0] if len(named) == 1 else None
-
-
-def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
-    return other[0] <= span[0] and span[1] <= other[1] and span != other

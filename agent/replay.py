@@ -19,7 +19,7 @@ from forethought.agent.budget import Budget
 from forethought.agent.contract import observe
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.loop import Listen, Restores, Start, run_episode
-from forethought.agent.parsing import match_action
+from forethought.agent.matching import match_action
 from forethought.agent.planners.desk import Desk
 from forethought.agent.planners.moves import Moves
 from forethought.agent.planners.stages import ACT_PROMPT, act

@@ -6,6 +6,7 @@ grow with the episode. Knows nothing of planners or of any world.
 
 from collections.abc import Awaitable, Callable
 
+from forethought.agent.parsing import clean
 from forethought.agent.protocols import Model
 from forethought.agent.types import Message, Request
 
@@ -52,4 +53,4 @@ class Summariser:
                 temperature=0.0,
             )
         )
-        return reply.text.strip() or f"{state}\n{happened}".strip()
+        return clean(reply.text).strip() or f"{state}\n{happened}".strip()

@@ -258,6 +258,9 @@ class Decision:
     """Answers sampled on the way, for policies that decide whether to stop; empty elsewhere."""
     search: tuple[SearchNode, ...] = ()
     """The tree, root first, for policies that search; empty elsewhere."""
+    lessons: tuple[str, ...] = ()
+    """What was learnt from what went wrong, oldest first, for policies that reflect; empty
+    elsewhere."""
     usage: Mapping[str, Usage] = field(default_factory=dict)
     """Cost by stage."""
 

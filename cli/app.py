@@ -98,7 +98,7 @@ def envs(as_json: Json = False) -> None:
 def play(
     env: Env,
     arm: Annotated[
-        str, typer.Option(help="planner[+critic][@model], as in rank or refine@builtin.")
+        str, typer.Option(help="planner[:N][+critic][@model], as in rank or refine@builtin.")
     ] = "unguided",
     critic: Critic = None,
     model: ModelName = None,
@@ -140,7 +140,7 @@ def bench(
     arms: Annotated[
         str,
         typer.Option(
-            help="Ways of deciding, with commas: planner[+critic][@model].", metavar="A,B,..."
+            help="Ways of deciding, with commas: planner[:N][+critic][@model].", metavar="A,B,..."
         ),
     ],
     episodes: Annotated[int, typer.Option(min=2, help="Test episodes for each arm.")] = 200,

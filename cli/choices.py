@@ -109,6 +109,8 @@ def check_opponents(names: Sequence[str] | None, world: World) -> None:
 def models_for(arms: Sequence[Arm], name: str | None, world: World) -> dict[str, Model]:
     """The models that arms name, and the one for arms that name none, under the empty name.
 
+    A planner that can do without a model is given the one named all the same.
+
     Raises:
         UnknownName: If there is no such kind of model.
         ConfigError: If an arm needs a model and none was named.
@@ -116,13 +118,14 @@ def models_for(arms: Sequence[Arm], name: str | None, world: World) -> dict[str,
     """
     wanted = {arm.model for arm in arms if arm.model is not None}
     for arm in arms:
-        if arm.model is None and arm.needs_model and arm.planner not in world.bots:
-            if name is None:
+        if arm.model is None and arm.planner not in world.bots:
+            if name is not None:
+                wanted.add("")
+            elif arm.needs_model:
                 raise ConfigError(
                     f"arm {str(arm)!r} needs a model: add --model NAME, for instance builtin, or "
                     f"write {arm}@NAME"
                 )
-            wanted.add("")
     if not wanted:
         return {}
     from forethought.agent.models.names import load_model

@@ -37,20 +37,34 @@ def weigh(
 ) -> list[Considered]:
     """The candidates with their estimates and scores, best first; ties keep their order.
 
-    A score is the sum of signed goal weights times chances, in units of the world's reward. A goal
-    that is supported for none of the candidates does not count, unless that is so for all goals. A
-    candidate none of whose estimates is supported comes after all that have one.
+    A score is the sum of signed goal weights times chances, in units of the world's reward (see
+    `weights_of`, `score`). A candidate none of whose estimates is supported comes after all that
+    have one.
     """
-    known = [any(each.supported for each in column) for column in zip(*rows, strict=True)]
-    weights = [
-        goal.signed_weight if said or not any(known) else 0.0
-        for goal, said in zip(goals, known, strict=True)
-    ]
+    weights = weights_of(goals, rows)
     weighed = [
-        Considered(c, tuple(row), sum(w * e.chance for w, e in zip(weights, row, strict=True)))
+        Considered(c, tuple(row), score(weights, row))
         for c, row in zip(candidates, rows, strict=True)
     ]
     return sorted(weighed, key=lambda c: (not is_supported(c.estimates), -(c.score or 0.0)))
+
+
+def weights_of(goals: Sequence[Goal], rows: Sequence[Sequence[Estimate]]) -> list[float]:
+    """What each goal counts, negative for a feared one, in units of the world's reward.
+
+    A goal that is supported for none of the candidates does not count, unless that is so for all
+    goals.
+    """
+    known = [any(each.supported for each in column) for column in zip(*rows, strict=True)]
+    return [
+        goal.signed_weight if said or not any(known) else 0.0
+        for goal, said in zip(goals, known, strict=True)
+    ]
+
+
+def score(weights: Sequence[float], estimates: Sequence[Estimate]) -> float:
+    """Sum of weights times chances, in the units of the weights."""
+    return sum([w * each.chance for w, each in zip(weights, estimates, strict=True)])
 
 
 def is_supported(estimates: Sequence[Estimate]) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from forethought.agent.parsing import match_action
+from forethought.agent.matching import match_action
 from forethought.agent.planners.wording import nearest
 from forethought.agent.types import Candidate, Observation
 

@@ -11,37 +11,20 @@ proposal elsewhere.
 
 from collections.abc import Sequence
 
-from forethought.agent.critics import bound, estimates
-from forethought.agent.errors import BudgetExhausted, ConfigError
-from forethought.agent.parsing import read_list
-from forethought.agent.planners.critique import KEPT, UNSUPPORTED, is_supported, weigh
+from forethought.agent.critics import bound
+from forethought.agent.errors import ConfigError
+from forethought.agent.planners.choosing import Choice, conclude, judge, several
 from forethought.agent.planners.desk import Desk, check_template
-from forethought.agent.planners.imagine import (
-    GOALS_FIELDS,
-    GOALS_PROMPT,
-    Imagination,
-    imagine,
-)
+from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT, Imagination
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
     ACT_TOKENS,
-    act,
-    fallback_action,
     fallback_candidate,
-    schema_of,
-    sentence,
     situation,
 )
 from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Turn, ValueFunction
-from forethought.agent.types import (
-    Candidate,
-    Considered,
-    Decision,
-    Event,
-    Goal,
-    PrefixMode,
-)
+from forethought.agent.types import Candidate, Decision
 
 PROPOSALS_PROMPT = """\
 {situation}
@@ -105,79 +88,13 @@ class Rank:
         """Score the candidates and carry out the best."""
         desk = Desk(turn, self.name)
         critic = bound(self._critic, desk)
-        candidates = turn.observation.candidates or await self._propose(desk)
-        goals: Sequence[Goal] = ()
-        weighed: list[Considered] = []
-        fallback = ""
-        try:
-            goals = turn.observation.goals or await self._imagine(desk, candidates[0])
-            rows = await estimates(critic, turn.state, candidates, goals)
-            weighed = weigh(candidates, goals, rows)
-            fallback = _doubt(goals, weighed)
-        except BudgetExhausted as error:
-            fallback = f"budget: {error}"
-        chosen = candidates[0] if fallback else weighed[0].candidate
-        turn.emit(Event("thought", chosen.thought))
-        if goals and weighed:
-            best = next(each for each in weighed if each.candidate == chosen)
-            turn.emit(Event("goals", "", tuple(goals), best.estimates))
-        if fallback:
-            turn.emit(Event("fallback", fallback))
-        action, mode, stopped = await self._act(desk, chosen)
-        return Decision(
-            chosen,
-            action,
-            self.name,
-            goals=tuple(goals),
-            considered=tuple(weighed[:KEPT]),
-            weighed=len(candidates),
-            fallback=fallback or stopped,
-            prefix_mode=mode,
-            repairs=desk.repairs,
-            repeats=desk.repeats,
-        )
+        choice = Choice(turn.observation.candidates or await self._propose(desk))
+        await judge(desk, critic, choice, self._goals_prompt, self._imagination)
+        return await conclude(desk, self.name, choice, self._act_prompt, self._act_tokens)
 
     async def _propose(self, desk: Desk) -> tuple[Candidate, ...]:
         """Several thoughts in one call, each under every prefix."""
-
-        def read(text: str) -> tuple[list[str] | None, str]:
-            thoughts = read_list(text, "thoughts")[: self._count]
-            return (thoughts or None), "there is no list of thoughts"
-
-        items = {
-            "type": "array",
-            "items": sentence(),
-            "minItems": self._count,
-            "maxItems": self._count,
-        }
-        answer = await desk.ask(
-            "propose",
-            self._proposals_prompt.format(situation=situation(desk.turn), count=self._count),
-            read,
-            schema=schema_of({"thoughts": items}),
-            max_tokens=64 + 64 * self._count,
-        )
+        prompt = self._proposals_prompt.format(situation=situation(desk.turn), count=self._count)
+        answer = await several(desk, prompt, self._count)
         thoughts = answer.value or [fallback_candidate(desk.turn.observation, answer.text).thought]
         return tuple(Candidate(t, prefix) for t in thoughts for prefix in self._prefixes)
-
-    async def _imagine(self, desk: Desk, candidate: Candidate) -> Sequence[Goal]:
-        """Goals from the model, for a world that states none; none without a model."""
-        if desk.turn.model is None:
-            return ()
-        return await imagine(desk, candidate.thought, self._goals_prompt, self._imagination)
-
-    async def _act(self, desk: Desk, chosen: Candidate) -> tuple[str, PrefixMode, str]:
-        """The action, how its prefix came about, and why it was not worded, if it was not."""
-        try:
-            return *await act(desk, chosen, self._act_prompt, self._act_tokens), ""
-        except BudgetExhausted as error:
-            return fallback_action(desk.turn.observation, chosen), "none", f"budget: {error}"
-
-
-def _doubt(goals: Sequence[Goal], weighed: Sequence[Considered]) -> str:
-    """Why the scores are no guide, in words; empty when they are one."""
-    if not goals:
-        return "there are no goals to score by"
-    if not any(is_supported(each.estimates) for each in weighed):
-        return f"no estimate is supported: {UNSUPPORTED}"
-    return ""

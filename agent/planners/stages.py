@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forethought.agent.actions import as_action, written
-from forethought.agent.parsing import match_action, read_action, read_fields
+from forethought.agent.matching import match_action
+from forethought.agent.parsing import read_action, read_fields
 from forethought.agent.planners.desk import Answer, Desk
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.protocols import Turn

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forethought.agent.matching import match_action
 from forethought.agent.parsing import (
     Verdict,
     clean,
     find_objects,
-    match_action,
     read_action,
     read_fields,
     read_goals,
@@ -99,7 +99,7 @@ def test_an_object_is_found_whole(value: dict[str, str], around: str) -> None:
     plain = around.replace("{", "(").replace("}", ")").replace('"', "'")
     objects, rest = find_objects(f"{plain}{json.dumps(value)}{plain}")
     assert objects == [value]
-    assert rest == plain + plain
+    assert rest == f"{plain} {plain}"
 
 
 def test_nesting_a_million_deep_is_read_or_refused() -> None:
