@@ -1,10 +1,14 @@
-"""Models: by name, scripted, behind a server, or on llama.cpp. Names resolve on first use."""
+"""Models: by name, scripted, behind a server, on llama.cpp or on transformers.
+
+Names resolve on first use.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forethought.agent.models.llamacpp import BuiltinModel, LlamaCppModel
+    from forethought.agent.models.local import LocalModel
     from forethought.agent.models.names import load_model, model_schemes
     from forethought.agent.models.openai import OpenAIModel
     from forethought.agent.models.scripted import FunctionModel, ScriptedModel
@@ -13,6 +17,7 @@ __all__ = [
     "BuiltinModel",
     "FunctionModel",
     "LlamaCppModel",
+    "LocalModel",
     "OpenAIModel",
     "ScriptedModel",
     "load_model",
@@ -23,6 +28,7 @@ _MODULES = {
     "BuiltinModel": "llamacpp",
     "FunctionModel": "scripted",
     "LlamaCppModel": "llamacpp",
+    "LocalModel": "local",
     "OpenAIModel": "openai",
     "ScriptedModel": "scripted",
     "load_model": "names",
