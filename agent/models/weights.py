@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,7 +188,8 @@ def _adapted(model: Any, adapter: str) -> Any:
     """The model with an adapter's changes put into its weights."""
     with needs("an adapter", "pip install peft"):
         from peft import PeftModel
-    with _border(adapter):
+    with _border(adapter), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by old names
         return PeftModel.from_pretrained(model, adapter).merge_and_unload()
 
 
@@ -221,9 +223,7 @@ def converted(file: Path) -> Path:
     Raises:
         DataError: If transformers cannot read the file.
     """
-    with file.open("rb") as data:
-        digest = hashlib.file_digest(data, "sha256").hexdigest()[:24]
-    folder = _cache_home() / "gguf" / digest
+    folder = conversion_of(file)
     if (folder / "config.json").is_file():
         return folder
     began = time.perf_counter()
@@ -240,6 +240,13 @@ def converted(file: Path) -> Path:
                 (Path(part) / "model").rename(folder)
     _log.info("converted %s in %.0f s", file.name, time.perf_counter() - began)
     return folder
+
+
+def conversion_of(file: Path) -> Path:
+    """Where the converted weights of a GGUF file lie, or will."""
+    with file.open("rb") as data:
+        digest = hashlib.file_digest(data, "sha256").hexdigest()[:24]
+    return _cache_home() / "gguf" / digest
 
 
 def _convert(file: Path, folder: Path) -> None:

@@ -69,7 +69,7 @@ class Worker:
     @property
     def work(self) -> Work:
         """What was computed so far."""
-        return replace(self._batch.work) if self._batch else Work()
+        return replace(self._batch.work) if self._batch is not None else Work()
 
     def submit(self, request: Request, tell: Tell | None = None) -> "Future[Reply]":
         """Ask for a reply; cancelling what is returned takes the request out.
