@@ -27,21 +27,7 @@ from forethought.agent.models.kvcache import Layers, PrefixStore
 from forethought.agent.models.weights import Settings, resolve
 from forethought.agent.models.worker import Worker, running, stop_workers, worker_for
 
-WORDS = [
-    "the",
-    "fox",
-    "and",
-    "the",
-    "dog",
-    "offer",
-    "two",
-    "books",
-    "or",
-    "one",
-    "hat",
-    "to",
-    "them",
-]
+WORDS = ["the", "fox", "and", "dog", "offer", "two", "books", "or", "one", "hat", "to", "them"]
 
 
 def mixed(count: int, temperature: float) -> list[Request]:
