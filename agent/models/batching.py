@@ -79,6 +79,7 @@ class Batch:
         self._store.keep(ids, layers)
         self.work.read += total - known
         self.work.reused += known
+        self.work.written += 1
         self._layers = _merged(self._layers, layers)
         self._lengths.append(total)
         self.work.widest = max(self.work.widest, len(self))

@@ -24,7 +24,9 @@ INSTALL = "pip install 'forethought[local]'"
 with needs("a local model", INSTALL):
     import torch
     import transformers
+    from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
     from safetensors import SafetensorError
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging as progress
@@ -81,15 +83,25 @@ def resolve(name: str) -> str:
         _check_directory(path)
         return str(path.absolute())
     if path.is_file():
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise DataError(
-                    f"{path} is not a GGUF file: it does not begin with the letters GGUF"
-                )
+        _check_file(path)
         return str(path.absolute())
     if name.startswith((".", "/", "~")) or name.endswith(".gguf") or name.count("/") > 1:
         raise ConfigError(f"no model at {path}: give a directory, a GGUF file or a hub id")
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ConfigError(f"{name!r} is neither a file, a directory nor a hub id") from error
     return name
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ConfigError(f"cannot read the model file {path}: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise DataError(f"{path} is not a GGUF file: it does not begin with the letters GGUF")
 
 
 def _check_directory(path: Path) -> None:
@@ -174,6 +186,8 @@ def load(settings: Settings) -> Loaded:
 
 
 def _read(source: str, settings: Settings, dtype: torch.dtype) -> tuple[Any, Any]:
+    if not _at_hand(source):
+        _log.warning("fetching %s from the hub; this may take a while", source)
     options: dict[str, Any] = {"trust_remote_code": False}
     if settings.revision is not None:
         options["revision"] = settings.revision
@@ -280,17 +294,20 @@ def _border(source: str) -> Iterator[None]:
         yield
     except ForethoughtError:
         raise
-    except HFValidationError as error:
-        raise ConfigError(f"{source!r} is neither a file, a directory nor a hub id") from error
     except _FOREIGN as error:
         words = " ".join(str(error).split())
         words = words if len(words) <= 240 else words[:237] + "..."
-        if Path(source).exists():
+        if _at_hand(source):
             raise DataError(f"cannot use the model at {source}: {words}") from error
         raise ConfigError(
             f"the model {source} is not in the hub's cache and could not be fetched: where there is"
             f" a network, run: hf download {source} (or give a directory)"
         ) from error
+
+
+def _at_hand(source: str) -> bool:
+    """Whether there is something of the model on this machine."""
+    return Path(source).exists() or isinstance(try_to_load_from_cache(source, "config.json"), str)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from forethought.agent.types import Reply, Request
 with needs("a local model", INSTALL):
     import torch
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 """Seconds that the interpreter waits for a worker when it ends."""
 
 

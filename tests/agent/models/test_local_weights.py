@@ -37,6 +37,8 @@ def test_what_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"is an adapter: name its base model and pass adapter="):
         LocalModel(tmp_path)
+    with pytest.raises(ConfigError, match="neither a file, a directory nor a hub id"):
+        LocalModel("not a:name")
     (tmp_path / "file.gguf").write_bytes(b"GGML")
     with pytest.raises(DataError, match="is not a GGUF file"):
         LocalModel(tmp_path / "file.gguf")
@@ -86,6 +88,20 @@ async def test_a_hub_id_from_the_hub_cache(
         model = LocalModel("some/tiny", **options)  # type: ignore[arg-type]
         assert model.name == "local:some/tiny"
         assert (await model.complete(ASK)).text == (await LocalModel(tiny).complete(ASK)).text
+
+
+def test_pickled_weights_in_the_hub_cache(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "models--some--pickled"
+    folder = place / "snapshots" / ("1" * 40)
+    shutil.copytree(tiny, folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("1" * 40)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(DataError, match=r"cannot use the model at some/pickled"):
+        LocalModel("some/pickled").start()
 
 
 def test_no_chat_template(tmp_path: Path) -> None:
