@@ -14,20 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forethought.agent.places import cache_home
 from forethought.agent.protocols import Encoder
 
 Floats = NDArray[np.float32]
 _KEY = 16
 """Bytes of a digest."""
-
-
-def cache_home() -> Path:
-    """Where caches live: `FORETHOUGHT_CACHE`, else the user's cache folder."""
-    given = os.environ.get("FORETHOUGHT_CACHE")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "forethought"
 
 
 class CachedEncoder:

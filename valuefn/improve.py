@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 from forethought.agent.errors import ConfigError
+from forethought.agent.places import cache_home
 from forethought.agent.planners.bot import BotPlanner
 from forethought.agent.planners.rank import Rank
 from forethought.agent.protocols import Planner, Turn
@@ -30,7 +31,6 @@ from forethought.agent.types import Candidate, Decision, Episode, Trace
 from forethought.envs.registry import World
 from forethought.envs.rollouts import Recording, plan, play
 from forethought.envs.stats import mean_interval
-from forethought.valuefn.cache import cache_home
 from forethought.valuefn.config import HeadConfig, head_config
 from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head

@@ -1,4 +1,4 @@
-"""Models: by name, scripted, behind a server, or on llama.cpp; and what can be put around one.
+"""Models: by name, scripted, behind a server, on llama.cpp or transformers; and what wraps one.
 
 Names resolve on first use.
 """
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from forethought.agent.models.cache import Cached
     from forethought.agent.models.limits import Limited, Limiter
     from forethought.agent.models.llamacpp import BuiltinModel, LlamaCppModel
+    from forethought.agent.models.local import LocalModel
     from forethought.agent.models.names import load_model, model_schemes
     from forethought.agent.models.openai import OpenAIModel
     from forethought.agent.models.prices import Priced, load_prices
@@ -25,6 +26,7 @@ __all__ = [
     "Limited",
     "Limiter",
     "LlamaCppModel",
+    "LocalModel",
     "OpenAIModel",
     "Priced",
     "ScriptedModel",
@@ -43,6 +45,7 @@ _MODULES = {
     "Limited": "limits",
     "Limiter": "limits",
     "LlamaCppModel": "llamacpp",
+    "LocalModel": "local",
     "OpenAIModel": "openai",
     "Priced": "prices",
     "ScriptedModel": "scripted",

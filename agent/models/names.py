@@ -66,6 +66,12 @@ _SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             "forethought.agent.models.llamacpp",
             "LlamaCppModel",
         ),
+        "local": Scheme(
+            "local:DIR-or-hub-id",
+            "a directory, a GGUF file or a hub id on transformers, in this process",
+            "forethought.agent.models.local",
+            "LocalModel",
+        ),
         "openai": Scheme(
             "openai:NAME[@http://host/v1]",
             "the OpenAI service, or any server that speaks its protocol",

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forethought.valuefn.cache import CachedEncoder, cache_home
+from forethought.agent.places import cache_home
+from forethought.valuefn.cache import CachedEncoder
 from forethought.valuefn.hashed import HashedEncoder
 
 
