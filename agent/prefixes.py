@@ -1,4 +1,4 @@
-"""`PrefixBank`: named behaviours, each with prefixes that bring it about, and mining them from replies.
+"""`PrefixBank`: named behaviours with prefixes that bring them about, mined from replies.
 
 A prefix is the first words of a reply. Mining looks at the openings of replies that were written
 anyway and keeps those after which a behaviour is likelier than it is overall. Nothing is written by
@@ -11,14 +11,16 @@ How an opening is judged:
 2. Score = lower end of the Wilson interval of the mean share among questions with that opening,
    divided by the mean share to be expected of those questions without it. What is expected is the
    share of the question's group (`Told.group`), smoothed by one question that shows the behaviour
-   and one that does not: a group in which everybody does it anyway earns an opening nothing.
+   and one that does not: a group in which everybody does it anyway earns an opening little. An
+   opening whose mean share is not above what is expected is left out.
 3. An opening that says a word of its question which few questions hold is content, not behaviour,
    as is one with support from fewer than `support` questions. Neither is counted.
-4. Higher scores first; at equal scores fewer words, more support, then the alphabet. An opening that
-   begins as a kept one does, or the other way round, is the same opening and left out.
+4. Higher scores first; at equal scores fewer words, more support, then the alphabet. An opening
+   that begins as a kept one does, or the other way round, is the same opening and left out.
 """
 
 import json
+import math
 import os
 import re
 from collections import Counter, defaultdict
@@ -45,8 +47,8 @@ class Prefix:
 
     text: str
     score: float = 1.0
-    """How many times likelier the behaviour is after it than without it, cautiously; 1 is no
-    difference. Prefixes written by hand have 1."""
+    """How many times likelier the behaviour is after it than usual, at the lower end of the
+    interval: above 1 the replies leave little doubt. Prefixes written by hand have 1."""
     count: int = 0
     """Questions behind the score; 0 where it was written by hand."""
 
@@ -88,7 +90,9 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
             prefixes = tuple(Prefix(p) if isinstance(p, str) else p for p in given)
             texts = [prefix.text for prefix in prefixes]
             if not name.strip() or not texts or not all(text.strip() for text in texts):
-                raise ConfigError(f"behaviour {name!r} needs a name, and prefixes that are not empty")
+                raise ConfigError(
+                    f"behaviour {name!r} needs a name, and prefixes that are not empty"
+                )
             if len(set(texts)) < len(texts):
                 raise ConfigError(f"behaviour {name!r} has a prefix twice")
             kept[name] = prefixes
@@ -142,7 +146,7 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
             ConfigError: If the file cannot be written.
         """
         rows = {name: [asdict(prefix) for prefix in prefixes] for name, prefixes in self.items()}
-        text = json.dumps({"version": VERSION, "behaviours": rows}, indent=2, ensure_ascii=False)
+        text = json.dumps({"version": VERSION, "behaviours": rows}, indent=2)
         file = Path(path)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +166,8 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
             found = json.loads(file.read_text(encoding="utf-8"))
             if found["version"] != VERSION:
                 raise DataError(
-                    f"{file} has prefix bank format {found['version']!r}; this version reads {VERSION}"
+                    f"{file} has prefix bank format {found['version']!r}; this version reads"
+                    f" format {VERSION}"
                 )
             rows = found["behaviours"].items()
             return cls({name: [_read_prefix(row) for row in given] for name, given in rows})
@@ -209,7 +214,9 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
                 f" least {2 * support} are needed"
             )
         openings = _openings(told, words, support)
-        return cls({name: _mine(name, told, shows, openings)[:keep] for name, shows in behaviours.items()})
+        return cls(
+            {name: _mine(name, told, shows, openings)[:keep] for name, shows in behaviours.items()}
+        )
 
 
 def told(traces: Iterable[Trace]) -> list[Told]:
@@ -219,7 +226,12 @@ def told(traces: Iterable[Trace]) -> list[Told]:
     state; the group is the world.
     """
     return [
-        Told(step.state or step.observation, step.decision.action, trace.outcome.success, trace.episode.env)
+        Told(
+            step.state or step.observation,
+            step.decision.action,
+            trace.outcome.success,
+            trace.episode.env,
+        )
         for trace in traces
         if trace.outcome is not None and trace.outcome.finished
         for step in trace.steps
@@ -229,14 +241,16 @@ def told(traces: Iterable[Trace]) -> list[Told]:
 
 def _read_prefix(row: Mapping[str, object]) -> Prefix:
     text, score, count = row["text"], row["score"], row["count"]
-    if not isinstance(text, str) or not isinstance(score, float | int) or not isinstance(count, int):
+    if (
+        not isinstance(text, str)
+        or not isinstance(score, float | int)
+        or not isinstance(count, int)
+    ):
         raise TypeError("a prefix has a text, a score and a count")
     return Prefix(text, float(score), count)
 
 
-def _openings(
-    told: Sequence[Told], words: tuple[int, int], support: int
-) -> dict[str, list[int]]:
+def _openings(told: Sequence[Told], words: tuple[int, int], support: int) -> dict[str, list[int]]:
     """Openings that say nothing of their questions, with the places of the replies they begin."""
     own = _own_words(told)
     places: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -294,9 +308,9 @@ def _mine(
     scored = []
     for text, places in openings.items():
         shares = _shares(told, shown, places)
-        expected = fmean(usual[group] for group, _ in shares)
-        score = _lower_end(fmean(shares.values()), len(shares)) / expected
-        if score > 1:
+        expected, share = fmean(usual[group] for group, _ in shares), fmean(shares.values())
+        if share > expected:
+            score = _lower_end(share, len(shares)) / expected
             scored.append(Prefix(text, round(score, 6), len(shares)))
     scored.sort(key=lambda p: (-p.score, len(p.text.split()), -p.count, p.text))
     kept: list[Prefix] = []
@@ -333,5 +347,5 @@ def _usual(told: Sequence[Told], shown: Sequence[bool]) -> dict[str, float]:
 
 def _lower_end(share: float, n: int) -> float:
     """Lower end of the 95 % Wilson interval of a share among `n`."""
-    spread = share * (1 - share) / n + _Z * _Z / (4 * n * n)
-    return max(0.0, (share + _Z * _Z / (2 * n) - _Z * spread**0.5) / (1 + _Z * _Z / n))
+    spread = math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
+    return max(0.0, (share + _Z * _Z / (2 * n) - _Z * spread) / (1 + _Z * _Z / n))

@@ -7,7 +7,7 @@ decides held-out questions, and the reply it gets is the one already kept for th
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -53,10 +53,10 @@ class Chosen:
     result: Graded
 
 
-def settings(encoders: Iterable[str]) -> dict[str, HeadConfig]:
+def settings() -> dict[str, HeadConfig]:
     """The heads that cross-validation chooses from."""
     found = {}
-    for encoder in encoders:
+    for encoder in ("hashed", "hashed+minilm"):
         for hidden, decay in ((16, 1e-3), (16, 1.0), (32, 10.0)):
             name = f"{encoder}, {hidden} units, decay {decay:g}"
             found[name] = head_config(
@@ -99,23 +99,20 @@ def traces(table: Table, prefixes: Mapping[str, str]) -> list[Trace]:
     return found
 
 
-def decide(
-    critic: ValueFunction, table: Table, prefixes: Mapping[str, str], texts: Mapping[str, str]
-) -> dict[str, Chosen]:
+def decide(critic: ValueFunction, table: Table, prefixes: Mapping[str, str]) -> dict[str, Chosen]:
     """Have `Rank` answer every question of a table; replies are looked up.
 
     Args:
         critic: Scores the prefixes.
         table: What came of every question under every prefix.
         prefixes: Prefix by mode, in the order in which ties go.
-        texts: Replies by question and mode, joined by a blank.
     """
     planner = Rank(critic)
     modes = {prefix: mode for mode, prefix in prefixes.items()}
 
-    async def one(question: str, row: Mapping[str, Graded]) -> Chosen:
+    async def one(row: Mapping[str, Graded]) -> Chosen:
         def reply(request: Request) -> str:
-            return texts[f"{question} {modes[request.prefix]}"]
+            return row[modes[request.prefix]].text
 
         text = next(iter(row.values())).question.text
         seen = Observation(
@@ -130,26 +127,26 @@ def decide(
         return Chosen(mode, bool(decision.fallback), row[mode])
 
     async def everyone() -> list[Chosen]:
-        return [await one(question, row) for question, row in table.items()]
+        return [await one(row) for row in table.values()]
 
     return dict(zip(table, asyncio.run(everyone()), strict=True))
 
 
 def select(
-    table: Table, prefixes: Mapping[str, str], texts: Mapping[str, str], encoders: Sequence[str]
+    table: Table, prefixes: Mapping[str, str], heads: Mapping[str, HeadConfig]
 ) -> tuple[str, dict[str, float]]:
     """Settings with the best mean utility in cross-validation by question; the first of equals."""
     questions = list(table)
     random.Random("folds").shuffle(questions)
     scores: dict[str, float] = {}
-    for name, config in settings(encoders).items():
+    for name, config in heads.items():
         utilities: list[float] = []
         for fold in range(FOLDS):
             asked = set(questions[fold::FOLDS])
             train = {key: row for key, row in table.items() if key not in asked}
             test = {key: row for key, row in table.items() if key in asked}
             critic = LearnedValue(fit_head(traces(train, prefixes), config))
-            picks = decide(critic, test, prefixes, texts)
+            picks = decide(critic, test, prefixes)
             utilities += [pick.result.utility for pick in picks.values()]
         scores[name] = fmean(utilities)
     return max(scores, key=lambda name: scores[name]), scores

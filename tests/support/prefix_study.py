@@ -6,7 +6,7 @@ be repeated, and a larger number of questions adds to what is there.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -62,6 +62,7 @@ class Graded:
     right: bool
     tokens: int
     cut: bool
+    text: str = field(repr=False)
 
     @property
     def utility(self) -> float:
@@ -159,7 +160,7 @@ async def answer(
 def grade(question: Question, mode: str, row: Written) -> Graded:
     """Judge one kept reply."""
     right = is_right(question, row.text, cut=row.cut)
-    return Graded(question, mode, behaviour(row.text), right, row.tokens, row.cut)
+    return Graded(question, mode, behaviour(row.text), right, row.tokens, row.cut, row.text)
 
 
 def save(file: Path, found: object) -> None:

@@ -1,4 +1,4 @@
-"""The questions of `tests/benchmarks/prefix_behaviour.py`: where they come from, how a reply is judged.
+"""The questions of `tests/benchmarks/prefix_behaviour.py`, and how a reply is judged.
 
 Two domains: GSM8K (from the folder of data sets) and a table of facts beside the benchmark. What is
 stated here was fixed before a reply was seen: the prompt, the rule that names a reply's behaviour,
@@ -26,8 +26,9 @@ _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _STATED = re.compile(r"answer(?: is|:)", re.IGNORECASE)
 _WORKING = re.compile(
-    r"=|^\s*(?:\d+[.)]|[-*\u2022]|\**step\b)|(?:^|[.!?:]\s+)(?:first|second|then|next|now|finally"
-    r"|therefore|thus|hence|since|because|so)\b",
+    r"=|^\s*(?:\d+[.)]|[-*\u2022])\s|\b(?:steps?|calculat\w+|let['\u2019]s|let us"
+    r"|we (?:need|can|know|have|find|first|subtract|add|multiply|divide))\b"
+    r"|(?:^|[.!?:]\s+)(?:first|second|then|next|now|finally|therefore|thus|hence|since|because|so)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -54,7 +55,10 @@ def gsm8k(file: Path) -> list[Question]:
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return [
         Question(
-            f"{file.stem}-{number}", "gsm8k", row["question"], (row["answer"].split("####")[1].strip(),)
+            f"{file.stem}-{number}",
+            "gsm8k",
+            row["question"],
+            (row["answer"].split("####")[1].strip(),),
         )
         for number, row in enumerate(rows)
     ]
@@ -64,7 +68,9 @@ def facts(file: Path = FACTS) -> list[Question]:
     """The table of facts, in its order."""
     table = json.loads(file.read_text(encoding="utf-8"))
     pairs = [
-        (form.format(subject), answer) for form, row in table.items() for subject, answer in row.items()
+        (form.format(subject), answer)
+        for form, row in table.items()
+        for subject, answer in row.items()
     ]
     return [
         Question(f"fact-{number}", "facts", text, tuple(answer.split("|")))
@@ -86,9 +92,9 @@ def divide(questions: Sequence[Question], sizes: Sequence[int], seed: int) -> li
 def behaviour(text: str) -> str:
     """Name what a reply does: `direct`, `steps` or `other`.
 
-    Signs of working are equals signs, list items, and sentences that begin with a word of sequence
-    or consequence. Direct is at most `SHORT` words without any; steps is two signs or more, or one
-    in a longer reply.
+    Signs of working are equals signs, list items, talk of what is done (`let's`, `we need`,
+    `calculate`, `step`), and sentences that begin with a word of sequence or consequence. Direct is
+    at most `SHORT` words without any; steps is two signs or more, or one in a longer reply.
     """
     signs, words = len(_WORKING.findall(text)), len(text.split())
     if not signs and words <= SHORT:
