@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forethought.agent.loop import run_episode
     from forethought.agent.models.names import load_model
     from forethought.agent.models.scripted import ScriptedModel
+    from forethought.agent.prefixes import PrefixBank
     from forethought.agent.trace import read_traces
     from forethought.agent.types import Candidate, Estimate, Goal, Trace
     from forethought.tools.function import tool
@@ -26,6 +27,7 @@ __all__ = [
     "Candidate",
     "Estimate",
     "Goal",
+    "PrefixBank",
     "ScriptedCritic",
     "ScriptedModel",
     "ToolError",
@@ -44,6 +46,7 @@ _HOMES = MappingProxyType(
         "Candidate": "forethought.agent.types",
         "Estimate": "forethought.agent.types",
         "Goal": "forethought.agent.types",
+        "PrefixBank": "forethought.agent.prefixes",
         "ScriptedCritic": "forethought.agent.critics",
         "ScriptedModel": "forethought.agent.models.scripted",
         "ToolError": "forethought.agent.errors",
