@@ -43,16 +43,16 @@ def data(tmp_path: Path) -> Path:
 
 
 def right_answer(text: str) -> str:
-    sums = re.match(r"Kim has (\d+) pears and buys (\d+)", text)
+    sums = re.search(r"Kim has (\d+) pears and buys (\d+)", text)
     if sums:
         return str(int(sums[1]) + int(sums[2]))
-    return next(q.answers[0] for q in facts() if text.startswith(f"{q.text}\n"))
+    return next(q.answers[0] for q in facts() if q.text in text)
 
 
 def answers(request: Request) -> Reply:
     """Works sums out unless told otherwise, and is right on them only then; knows all facts."""
     text = request.messages[0].content
-    maths = text.startswith("Kim")
+    maths = "Kim has" in text
     rng = random.Random(f"{text} {request.seed}")
     begin = request.prefix or ("We need" if maths and rng.random() < 0.7 else "It is")
     known = right_answer(text)

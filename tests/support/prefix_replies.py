@@ -26,12 +26,14 @@ class Job:
     sample: int = 0
     temperature: float = 0.0
     max_tokens: int = 256
+    wording: int = 0
+    """Which way of asking."""
 
     @property
     def key(self) -> str:
         """What makes two jobs the same."""
-        parts = (self.question.id, self.prefix, self.sample, self.temperature, self.max_tokens)
-        return json.dumps(parts)
+        parts = [self.question.id, self.prefix, self.sample, self.temperature, self.max_tokens]
+        return json.dumps(parts + ([self.wording] if self.wording else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Replies:
     async def _ask(self, job: Job) -> Written:
         seed = zlib.crc32(f"{job.question.id} {job.sample}".encode()) >> 1
         request = Request(
-            (Message("user", job.question.prompt),),
+            (Message("user", job.question.prompt(job.wording)),),
             prefix=job.prefix,
             max_tokens=job.max_tokens,
             temperature=job.temperature,

@@ -18,8 +18,8 @@ from forethought.agent.prefixes import PrefixBank, Told
 DOMAINS = ("gsm8k", "facts")
 BEHAVIOURS = ("direct", "steps")
 NO_PREFIX = "none"
-SAMPLES = 3
-"""Replies to each mining question."""
+SAMPLES = (3, 2, 1)
+"""Replies to each mining question, by wording."""
 OPENING_TOKENS = 40
 """Longest reply where only its behaviour is wanted."""
 REPLY_TOKENS = 256
@@ -94,9 +94,10 @@ def _in_turns(one: Sequence[Question], other: Sequence[Question]) -> list[Questi
 async def collect(replies: Replies, splits: Splits) -> list[Told]:
     """What the model says of itself to mining questions, at temperature 0.7."""
     jobs = [
-        Job(question, sample=sample, temperature=0.7, max_tokens=OPENING_TOKENS)
+        Job(question, "", sample, 0.7, OPENING_TOKENS, wording)
+        for wording, count in enumerate(SAMPLES)
         for question in splits.mining
-        for sample in range(SAMPLES)
+        for sample in range(count)
     ]
     rows = await replies.write(jobs)
     return [

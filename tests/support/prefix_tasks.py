@@ -19,6 +19,14 @@ PROMPT = """\
 Reply in plain words, with the answer alone or with a few sentences of reasoning and then the \
 answer."""
 
+WORDINGS = (
+    PROMPT,
+    "{question}\n\nWhat is the answer? You may explain it or not.",
+    "Answer the question. You may think aloud first, but you need not.\n\nQuestion: {question}",
+)
+"""Ways of asking that leave the behaviour open. Mining uses all, since each brings out other
+openings; everything else uses the first."""
+
 FACTS = Path(__file__).parents[1] / "benchmarks" / "prefix_facts.json"
 SHORT = 20
 """Longest reply that can be direct, words."""
@@ -44,10 +52,9 @@ class Question:
     answers: tuple[str, ...]
     """Any of them is right."""
 
-    @property
-    def prompt(self) -> str:
+    def prompt(self, wording: int = 0) -> str:
         """What the model is asked; the same for every behaviour."""
-        return PROMPT.format(question=self.text)
+        return WORDINGS[wording].format(question=self.text)
 
 
 def gsm8k(file: Path) -> list[Question]:
