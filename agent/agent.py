@@ -9,9 +9,9 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar
@@ -19,9 +19,9 @@ from typing_extensions import TypeVar
 from forethought.agent.actions import MANUAL
 from forethought.agent.arms import HEAD, Arm, build_planner
 from forethought.agent.budget import Budget
-from forethought.agent.errors import ConfigError
+from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.journal import shared_writer
-from forethought.agent.loop import Listen, Run, ignore
+from forethought.agent.loop import Listen, Run, Start, ignore
 from forethought.agent.models.names import load_model
 from forethought.agent.output import Output
 from forethought.agent.planners.react import React
@@ -34,14 +34,19 @@ from forethought.agent.protocols import (
     Tool,
     ValueFunction,
 )
+from forethought.agent.replay import resumption
 from forethought.agent.result import Result, result_of
 from forethought.agent.stream import Stream
 from forethought.agent.summary import Summarise
 from forethought.agent.task import ToolTask
-from forethought.agent.toolbox import Toolbox
-from forethought.agent.types import Episode, Event, Message
+from forethought.agent.toolbox import Toolbox, tools_by_name
+from forethought.agent.types import Episode, Event, Message, Trace
+
+if TYPE_CHECKING:
+    from forethought.agent.telemetry import Telemetry
 
 T = TypeVar("T", default=str)
+_MESSAGES = TypeAdapter(tuple[Message, ...])
 
 
 class Agent(Generic[T]):
@@ -62,6 +67,7 @@ class Agent(Generic[T]):
             if `None`. `Summariser()` asks the model.
         traces: File to which every run is written as it happens; agents of one process may share
             it.
+        telemetry: Makes spans of runs, model calls and tool calls: a `Telemetry`.
         max_steps: Decisions after which a run is cut off.
 
     Raises:
@@ -83,9 +89,13 @@ class Agent(Generic[T]):
         manual: str = MANUAL,
         summarise: Summarise | None = None,
         traces: str | os.PathLike[str] | None = None,
+        telemetry: "Telemetry | None" = None,
         max_steps: int = 25,
     ) -> None:
         self._output: Output[T] = Output(output_type)
+        self._telemetry = telemetry
+        if telemetry is not None:
+            tools = [telemetry.tool(each) for each in tools_by_name(tools).values()]
         self._box = Toolbox(tools, output=self._output, manual=manual)
         self.model = load_model(model) if isinstance(model, str) else model
         self.planner = _choose(planner, critic)
@@ -154,6 +164,29 @@ class Agent(Generic[T]):
         begin = partial(self._run, question, history, deps, budget, live=True)
         return Stream(begin, plain=plain and bool(self._box.info["tools"]))
 
+    async def resume(
+        self, trace: Trace, *, deps: Any = None, budget: Budget | None = None
+    ) -> Result[T]:
+        """Go on with a run that a limit or a crash ended; no tool is called again.
+
+        Args:
+            trace: Its record: `Result.trace`, or read from a traces file (`TraceFile.open` holds
+                those that never ended).
+            deps: What tools get as `RunContext.deps`.
+            budget: Limits of what is added, in place of the agent's.
+
+        Raises:
+            DataError: If the run gave its answer, or the record is not one of an agent.
+            RunError: As `run`.
+        """
+        question = trace.episode.facts.get("question")
+        if trace.episode.env != ToolTask.id or not isinstance(question, str):
+            raise DataError(f"episode {trace.episode.id} is not the record of an agent's run")
+        history = _MESSAGES.validate_json(str(trace.episode.facts.get("history", "[]")))
+        task = self._task(question, history, deps, trace.episode, ignore)
+        episode, start = resumption(trace, task)
+        return await self._play(task, episode, question, history, budget, ignore, start=start)
+
     async def _run(
         self,
         question: str,
@@ -166,17 +199,40 @@ class Agent(Generic[T]):
     ) -> Result[T]:
         episode = self._episode(question, history)
         task = self._task(question, history, deps, episode, listen)
-        with shared_writer(self._traces) if self._traces else nullcontext() as writer:
+        return await self._play(task, episode, question, history, budget, listen, live=live)
+
+    async def _play(
+        self,
+        task: ToolTask,
+        episode: Episode,
+        question: str,
+        history: Sequence[Message],
+        budget: Budget | None,
+        listen: Listen,
+        *,
+        live: bool = False,
+        start: Start | None = None,
+    ) -> Result[T]:
+        """One run, recorded and watched where that was asked for."""
+        with ExitStack() as stack:
+            model, writer = self.model, None
+            if self._traces:
+                writer = stack.enter_context(shared_writer(self._traces))
+            if self._telemetry:
+                watched = self._telemetry.episode(episode, model=model, listen=listen)
+                seen = stack.enter_context(watched)
+                model, listen = seen.model or model, seen.listen
             run = Run(
                 task,
                 self.planner,
                 episode,
-                self.model,
+                model,
                 budget or self._budget,
                 writer,
                 listen,
                 self._summarise,
                 live=live,
+                start=start,
             )
             trace = await run.play({}, self._max_steps)
         if run.failure:
@@ -188,7 +244,7 @@ class Agent(Generic[T]):
         digest = hashlib.sha256(question.encode("utf-8", "replace")).hexdigest()[:8]
         facts = {"question": question}
         if history:
-            facts["history"] = TypeAdapter(tuple[Message, ...]).dump_json(tuple(history)).decode()
+            facts["history"] = _MESSAGES.dump_json(tuple(history)).decode()
         return Episode(
             f"{digest}-{os.urandom(6).hex()}",
             ToolTask.id,

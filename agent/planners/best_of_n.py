@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from forethought.agent.errors import BudgetExhausted, ConfigError, ModelError
-from forethought.agent.planners.desk import Answer, Desk, check_template
+from forethought.agent.planners.desk import REPAIR, Answer, Desk, check_template
 from forethought.agent.planners.imagine import GOALS_PROMPT
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.rank import Rank
@@ -43,6 +43,7 @@ class BestOfN:
         propose_prompt: Template with `{situation}` and `{moves}`.
         goals_prompt: As for `Rank`.
         act_prompt: As for `Rank`.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -61,11 +62,13 @@ class BestOfN:
         propose_prompt: str = PROPOSE_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
         act_prompt: str = ACT_PROMPT,
+        repair: str = REPAIR,
         name: str = "best-of-n",
     ) -> None:
         if n < 1:
             raise ConfigError(f"best-of-n: n must be 1 or more, not {n}")
         self.name = name
+        self._repair = check_template("repair", repair, ("problem",))
         self._n = n
         self._shown = shown
         self._propose_prompt = check_template("propose", propose_prompt, ("situation", "moves"))
@@ -104,7 +107,7 @@ class BestOfN:
             count = min(self._n, len(seen.candidates))
             return turn.rng.sample(seen.candidates, count), "", 0
         # replies written at the same time cannot be heard one by one
-        desk = Desk(replace(turn, live=False), self.name)
+        desk = Desk(replace(turn, live=False), self.name, self._repair)
         moves = Moves(seen, shown=self._shown, legal=False)
         answers = await _whole([propose(desk, moves, self._propose_prompt) for _ in range(self._n)])
         thoughts = [answer.value for answer in answers if answer.value is not None]

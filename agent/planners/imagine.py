@@ -5,7 +5,7 @@ fills what is missing. Scores nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from forethought.agent.parsing import read_goals
@@ -47,8 +47,8 @@ class Imagination:
     feared: int = 2
     """Bad futures wanted."""
     closed: bool = True
-    """Whether the schema holds the model to the world's own outcomes, where those are enough.
-    Otherwise, and for models that no schema holds, what is written is mapped to them."""
+    """Whether the schema holds the model to the world's own outcomes, where it states some of the
+    kind. Otherwise, and for models that no schema holds, what is written is mapped to them."""
     match: Match | None = None
     """Maps texts to the world's outcomes; by words where none is given."""
     same: Same | None = None
@@ -57,6 +57,18 @@ class Imagination:
     def wanted(self, kind: GoalKind) -> int:
         """Goals wanted of a kind."""
         return self.hoped if kind == "hoped" else self.feared
+
+    def within(self, vocabulary: Sequence[Goal]) -> "Imagination":
+        """The same where only so many outcomes of a kind can be chosen.
+
+        Where `closed`, a kind of which the world states fewer outcomes than wanted is not filled up
+        with others: no head has data for them.
+        """
+        if not self.closed:
+            return self
+        stated = {kind: len(_of(vocabulary, kind)) or self.wanted(kind) for kind in KINDS}
+        hoped, feared = (min(self.wanted(kind), stated[kind]) for kind in KINDS)
+        return replace(self, hoped=hoped, feared=feared)
 
 
 async def imagine(desk: Desk, thought: str, prompt: str, how: Imagination) -> list[Goal]:
@@ -67,6 +79,7 @@ async def imagine(desk: Desk, thought: str, prompt: str, how: Imagination) -> li
     within a reply are counted in `desk.repeats`.
     """
     vocabulary = desk.turn.observation.goals
+    how = how.within(vocabulary)
     kept: list[Goal] = []
 
     def read(text: str) -> tuple[list[Goal] | None, str]:
@@ -108,7 +121,7 @@ def _of(goals: Sequence[Goal], kind: GoalKind) -> list[Goal]:
 def _schema(kind: GoalKind, vocabulary: Sequence[Goal], how: Imagination) -> dict[str, Any]:
     texts = [goal.text for goal in _of(vocabulary, kind)]
     count = how.wanted(kind)
-    items = one_of(texts) if how.closed and len(texts) >= count else sentence(LENGTH)
+    items = one_of(texts) if how.closed and texts else sentence(LENGTH)
     return {"type": "array", "items": items, "minItems": count, "maxItems": count}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from forethought.agent.critics import bound
 from forethought.agent.errors import ConfigError
 from forethought.agent.planners.choosing import Choice, conclude, judge, several
-from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.desk import REPAIR, Desk, check_template
 from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT, Imagination
 from forethought.agent.planners.stages import (
     ACT_PROMPT,
@@ -48,6 +48,7 @@ class Rank:
         goals_prompt: Template with `{situation}`, `{thought}`, `{hoped}`, `{feared}` and
             `{vocabulary}`.
         act_prompt: Template with `{situation}`, `{thought}`, `{moves}` and `{form}`.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -66,11 +67,13 @@ class Rank:
         proposals_prompt: str = PROPOSALS_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
         act_prompt: str = ACT_PROMPT,
+        repair: str = REPAIR,
         name: str = "rank",
     ) -> None:
         if proposals < 1:
             raise ConfigError(f"rank: proposals must be 1 or more, not {proposals}")
         self.name = name
+        self._repair = check_template("repair", repair, ("problem",))
         self._critic = critic
         self._count = proposals
         self._act_tokens = act_tokens
@@ -86,7 +89,7 @@ class Rank:
 
     async def decide(self, turn: Turn) -> Decision:
         """Score the candidates and carry out the best."""
-        desk = Desk(turn, self.name)
+        desk = Desk(turn, self.name, self._repair)
         critic = bound(self._critic, desk)
         choice = Choice(turn.observation.candidates or await self._propose(desk))
         await judge(desk, critic, choice, self._goals_prompt, self._imagination)

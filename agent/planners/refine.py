@@ -89,8 +89,8 @@ class Refine:
         rounds: Most refinements of one decision.
         hoped: Good futures to imagine.
         feared: Bad futures to imagine.
-        closed: Whether the schema holds the model to the world's own outcomes, where there are
-            enough; otherwise what it writes is mapped to them.
+        closed: Whether the schema holds the model to the world's own outcomes, where it states any
+            of the kind; otherwise what it writes is mapped to them.
         match: Maps imagined goals to the world's outcome vocabulary; by words where none is given.
         same: Whether two goals mean the same; equal words always do.
         insist: Whether the model has to name another thought each time, among the moves it has not
@@ -148,7 +148,7 @@ class Refine:
         Raises:
             BudgetExhausted: If not even a first thought could be had.
         """
-        desk, plan = Desk(turn, self.name), _Plan()
+        desk, plan = Desk(turn, self.name, self._prompts.repair), _Plan()
         critic = bound(self._critic, desk)
         try:
             await self._think(desk, plan)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from forethought.agent.planners.desk import check_template
+from forethought.agent.planners.desk import REPAIR, check_template
 from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT
 from forethought.agent.planners.stages import ACT_PROMPT, PROPOSE_PROMPT
 
@@ -36,9 +36,12 @@ class Prompts:
     """Fields `{situation}`, `{moves}`, `{thought}` and `{critique}`."""
     act: str = ACT_PROMPT
     """Fields `{situation}`, `{thought}`, `{moves}` and `{form}`."""
+    repair: str = REPAIR
+    """What is said about a reply that cannot be read; field `{problem}`."""
 
     def __post_init__(self) -> None:
         check_template("propose", self.propose, ("situation", "moves"))
         check_template("goals", self.goals, GOALS_FIELDS)
         check_template("refine", self.refine, ("situation", "moves", "thought", "critique"))
         check_template("act", self.act, ("situation", "thought", "moves", "form"))
+        check_template("repair", self.repair, ("problem",))

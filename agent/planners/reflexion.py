@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import read_fields
-from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.desk import REPAIR, Desk, check_template
 from forethought.agent.planners.react import React
 from forethought.agent.planners.stages import schema_of, sentence, situation
 from forethought.agent.protocols import Planner, Turn
@@ -56,6 +56,7 @@ class Reflexion:
         lessons: What is known before the first step, oldest first.
         failed: Account of a failed trial to draw a lesson from before the first step.
         reflect_prompt: Template with `{situation}` and `{account}`.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -70,11 +71,13 @@ class Reflexion:
         lessons: Sequence[str] = (),
         failed: str = "",
         reflect_prompt: str = REFLECT_PROMPT,
+        repair: str = REPAIR,
         name: str = "reflexion",
     ) -> None:
         if keep < 1:
             raise ConfigError(f"reflexion: keep must be 1 or more, not {keep}")
         self.name = name
+        self._repair = check_template("repair", repair, ("problem",))
         self._actor = actor or React(name=name)
         self._keep = keep
         self._lessons = tuple(lessons)
@@ -100,7 +103,7 @@ class Reflexion:
             ModelError: If the model failed for good.
             BudgetExhausted: If nothing could be decided within the budget.
         """
-        desk = Desk(turn, self.name)
+        desk = Desk(turn, self.name, self._repair)
         lessons = await self._learn(desk)
         if lessons:
             told = "\n".join(f"- {lesson}" for lesson in lessons)

@@ -32,7 +32,7 @@ from forethought.agent.critics import bound, estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.planners.choosing import Choice, conclude, judge, several
 from forethought.agent.planners.critique import is_supported, score, weights_of
-from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.desk import REPAIR, Desk, check_template
 from forethought.agent.planners.imagine import GOALS_FIELDS, GOALS_PROMPT, Imagination
 from forethought.agent.planners.moves import SHOWN, Moves
 from forethought.agent.planners.stages import (
@@ -80,6 +80,7 @@ class Tree:
         tree_prompt: Template with `{situation}`, `{plan}`, `{moves}`, `{count}` and `{when}`.
         goals_prompt: As for `Rank`.
         act_prompt: As for `Rank`.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -101,6 +102,7 @@ class Tree:
         tree_prompt: str = TREE_PROMPT,
         goals_prompt: str = GOALS_PROMPT,
         act_prompt: str = ACT_PROMPT,
+        repair: str = REPAIR,
         name: str = "tree",
     ) -> None:
         if min(iterations, width, depth) < 1 or exploration < 0:
@@ -109,6 +111,7 @@ class Tree:
                 f"or more, exploration ({exploration}) 0 or more"
             )
         self.name = name
+        self._repair = check_template("repair", repair, ("problem",))
         self._critic = critic
         self._iterations = iterations
         self._imagination = Imagination(match=match, same=same)
@@ -134,7 +137,7 @@ class Tree:
             ModelError: If the model failed for good.
             BudgetExhausted: If not one thought could be had.
         """
-        desk = Desk(turn, self.name)
+        desk = Desk(turn, self.name, self._repair)
         critic = bound(self._critic, desk)
         thinker = _Thinker(desk, self._width, self._shown, self._tree_prompt)
         choice = await thinker.first()

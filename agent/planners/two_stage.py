@@ -19,7 +19,7 @@ from forethought.agent.critics import bound, estimates
 from forethought.agent.errors import BudgetExhausted, ConfigError
 from forethought.agent.parsing import read_fields, strip_fence
 from forethought.agent.planners.critique import KEPT, in_words, weigh
-from forethought.agent.planners.desk import Desk, check_template
+from forethought.agent.planners.desk import REPAIR, Desk, check_template
 from forethought.agent.planners.react import React
 from forethought.agent.planners.stages import one_of, schema_of, situation
 from forethought.agent.protocols import Planner, Turn, ValueFunction
@@ -66,6 +66,7 @@ class TwoStage:
         threshold: Chance from which the critic's answer is kept, 0 to 1.
         sampler: Makes the answers; `react` by default.
         prompt: Template of the decision, with `{situation}`, `{answer}`, `{thought}` and `{left}`.
+        repair: Template of what is said about a reply that cannot be read, with `{problem}`.
         name: The arm's name.
 
     Raises:
@@ -80,6 +81,7 @@ class TwoStage:
         threshold: float = THRESHOLD,
         sampler: Planner | None = None,
         prompt: str = DECIDE_PROMPT,
+        repair: str = REPAIR,
         name: str = "two-stage",
     ) -> None:
         if turns < 1 or not 0 <= threshold <= 1:
@@ -87,6 +89,7 @@ class TwoStage:
                 f"two-stage: turns ({turns}) must be 1 or more, threshold ({threshold}) 0 to 1"
             )
         self.name = name
+        self._repair = check_template("repair", repair, ("problem",))
         self._critic = critic
         self._turns = turns
         self._threshold = threshold
@@ -101,7 +104,7 @@ class TwoStage:
             ModelError: If the model failed for good.
             BudgetExhausted: If not even a first answer could be had.
         """
-        desk, tries = Desk(turn, self.name), _Tries()
+        desk, tries = Desk(turn, self.name, self._repair), _Tries()
         critic = bound(self._critic, desk) if self._critic else None
         goal = _wanted(turn.observation.goals)
         while not tries.attempts or not tries.attempts[-1].stop:

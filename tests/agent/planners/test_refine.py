@@ -157,6 +157,33 @@ async def test_the_schema_may_hold_goals_to_the_worlds_outcomes(
     await Refine(by_thought(), hoped=3).decide(turn(fake_model(script()), goals=world_goals))
 
 
+async def test_no_more_goals_are_wanted_than_the_world_states(turn: Any, fake_model: Any) -> None:
+    stated = (Goal("We agree."), Goal("I gain."), Goal("I win."), Goal("They leave.", "feared"))
+    said = {"hoped": ["We agree.", "I win."], "feared": ["They leave."]}
+    model = fake_model(script(goals=json.dumps(said)))
+    decision = await Refine(by_thought()).decide(turn(model, goals=stated))
+    assert [g.text for g in decision.goals] == ["We agree.", "I win.", "They leave."]
+    assert decision.repairs == 0
+    asked = model.requests[1].schema["properties"]["feared"]
+    assert (asked["items"]["enum"], asked["minItems"]) == (["They leave."], 1)
+    free = fake_model(script())
+    decision = await Refine(by_thought(), closed=False).decide(turn(free, goals=stated))
+    assert len(decision.goals) == 4
+
+
+async def test_what_is_said_about_an_unreadable_reply_can_be_replaced(
+    turn: Any, fake_model: Any
+) -> None:
+    replies = iter(["{}", REPLIES["propose"]])
+    model = fake_model(lambda r: next(replies) if r.stage == "propose" else REPLIES[r.stage])
+    prompts = Prompts(repair="Nein: {problem}")
+    await Refine(by_thought(), prompts=prompts).decide(turn(model))
+    said = [m.content for r in model.requests for m in r.messages]
+    assert any(text.startswith("Nein: 'thought' missing") for text in said)
+    with pytest.raises(ConfigError, match="repair"):
+        Prompts(repair="{reason}")
+
+
 async def test_outcomes_of_the_world_fill_what_is_missing(
     turn: Any, fake_model: Any, world_goals: Any
 ) -> None:
