@@ -18,6 +18,8 @@ from typing import Annotated
 import typer
 
 from forethought.agent.errors import ForethoughtError
+from forethought.cli.learning_commands import learning_app
+from forethought.cli.options import Critic, Env, Json, ModelName, Out, Resume, Seed
 from forethought.cli.record_commands import records_app
 
 STOPPED = 130
@@ -33,36 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train_app = typer.Typer(help="Train something.", rich_markup_mode=None)
-eval_app = typer.Typer(help="Measure something on traces.", rich_markup_mode=None)
-app.add_typer(train_app, name="train")
-app.add_typer(eval_app, name="eval")
+app.add_typer(learning_app)
 app.add_typer(records_app)
-
-Env = Annotated[str, typer.Argument(help="A world, see forethought envs.", metavar="ENV")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")]
-Out = Annotated[Path | None, typer.Option(help="Folder to write into.", metavar="DIR")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")]
-Row = Annotated[str, typer.Option(help="Row of head settings to begin with.", metavar="ROW")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="One head setting, as in members=3.", metavar="KEY=VALUE"),
-]
-Critic = Annotated[
-    Path | None,
-    typer.Option(
-        help="A head directory; without it the world's own is trained, once.", metavar="HEAD"
-    ),
-]
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        help="Model of arms that name none: builtin, gguf:FILE, openai:NAME[@http://host/v1], "
-        "anthropic:NAME.",
-        metavar="NAME",
-    ),
-]
 
 
 def _show_version(asked: bool) -> None:
@@ -176,39 +150,6 @@ def bench(
 
 
 @app.command()
-def improve(
-    env: Env,
-    rounds: Annotated[int, typer.Option(min=0, help="Rounds of playing with the head.")] = 2,
-    episodes: Annotated[
-        int, typer.Option(min=40, help="Collected at first; later rounds play half as many.")
-    ] = 4000,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write into; runs/improve-ENV-SEED by default.", metavar="DIR"),
-    ] = None,
-    config: Row = "iql",
-    changes: Changes = None,
-    resume: Resume = False,
-    as_json: Json = False,
-) -> None:
-    """Play with the head, train again, and keep the best on validation episodes."""
-    from forethought.cli.learning import improve as run
-
-    run(
-        env,
-        rounds=rounds,
-        episodes=episodes,
-        seed=seed,
-        out=out,
-        row=config,
-        changes=changes or [],
-        resume=resume,
-        as_json=as_json,
-    )
-
-
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to write into.", metavar="DIR")] = Path(
         "forethought-demo"
@@ -223,110 +164,6 @@ def demo(
     from forethought.cli.demo import demo as run
 
     run(out, seed=seed, quick=quick, as_json=as_json)
-
-
-@app.command()
-def reword(
-    traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
-    ],
-    model: Annotated[str, typer.Option(help="Model whose words are wanted.", metavar="NAME")],
-    out: Annotated[Path, typer.Option(help="Folder for traces.jsonl and wordings.json.")],
-    wordings: Annotated[int, typer.Option(min=1, help="Wordings asked for each sentence.")] = 6,
-    thoughts: Annotated[
-        int, typer.Option(min=0, help="Reword the most frequent thoughts as well, this many.")
-    ] = 0,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Say logged outcomes and thoughts in a model's own words too, for heads trained on them."""
-    from forethought.cli.learning import reword_traces as run
-
-    run(
-        traces,
-        model=model,
-        out=out,
-        count_each=wordings,
-        thoughts=thoughts,
-        seed=seed,
-        as_json=as_json,
-    )
-
-
-@train_app.command("value")
-def train_value(
-    traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
-    ],
-    out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
-    config: Row = "iql",
-    changes: Changes = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")
-    ] = None,
-    objective: Annotated[str | None, typer.Option(help="iql or monte-carlo.")] = None,
-    seed: Seed = 0,
-    control: Annotated[
-        bool,
-        typer.Option("--control", help="Also train HEAD/permuted, on permuted outcomes."),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Train a value head on traces, calibrate it, and say what held-out episodes show."""
-    from forethought.cli.learning import train_value as run
-
-    run(
-        traces,
-        out=out,
-        row=config,
-        changes=changes or [],
-        encoder=encoder,
-        objective=objective,
-        seed=seed,
-        control=control,
-        as_json=as_json,
-    )
-
-
-@eval_app.command("value")
-def eval_value(
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            help="A head, maybe a second one, then traces: a file, a run folder, or casino.",
-            metavar="HEAD [HEAD2] TRACES",
-        ),
-    ],
-    folds: Annotated[
-        int, typer.Option(min=0, help="Train anew on this many folds, beside a text baseline.")
-    ] = 0,
-    goal: Annotated[
-        str | None, typer.Option(help="Outcome sentence to judge; by default the world's success.")
-    ] = None,
-    out: Out = None,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Measure a head on traces: ranking, calibration, by share of the episode seen."""
-    from forethought.cli.judging import eval_value as run
-
-    run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
-
-
-@eval_app.command("attempts")
-def eval_attempts(
-    traces: Annotated[
-        list[str],
-        typer.Argument(
-            help="Traces with graded attempts: files or run folders.", metavar="TRACES..."
-        ),
-    ],
-    as_json: Json = False,
-) -> None:
-    """Measure sampling and deciding apart: p_s, p_d|C and p_d|W of two-stage policies, by arm."""
-    from forethought.cli.deciding import eval_attempts as run
-
-    run(traces, as_json=as_json)
 
 
 _USAGE: type[typer.BadParameter] = typer.BadParameter.__mro__[2]

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from forethought.cli.options import Json
+
 records_app = typer.Typer(rich_markup_mode=None)
 
 Source = Annotated[
@@ -27,7 +29,6 @@ ModelName = Annotated[
         help="Model of an arm that names none; by default the one of the record.", metavar="NAME"
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 @records_app.command()

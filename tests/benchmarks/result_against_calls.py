@@ -103,7 +103,8 @@ def play(given: argparse.Namespace, arms: Sequence[str]) -> BenchReport:
     begun = time.monotonic()
 
     def told(arm: str, done: int, total: int) -> None:
-        sys.stderr.write(f"\r{time.monotonic() - begun:6.0f} s  {arm}: {done}/{total}   ")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{time.monotonic() - begun:6.0f} s  {arm}: {done}/{total}   ")
 
     return asyncio.run(
         run_bench(
@@ -141,7 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> Mapping[str, object]:
     given = parser.parse_args(arguments)
     arms = [arm.strip() for arm in given.arms.split(",")]
     report = play(given, arms)
-    sys.stderr.write("\n")
     sys.stdout.write(
         f"{report.env}, {report.episodes} validation episodes, seed {report.seed}, model "
         f"{given.model or 'as named'}\n\n| arm | calls | tokens | result [95 %] | success | "
@@ -150,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> Mapping[str, object]:
     for arm, row in report.arms.items():
         sys.stdout.write(line(arm, row, report, arms[0]))
     for warning in report.warnings:
-        sys.stdout.write(f"\n{warning}\n")
+        if "cannot be told apart" not in warning:  # the intervals of the table say so
+            sys.stdout.write(f"\n{warning}\n")
     curve = {
         "env": report.env,
         "episodes": report.episodes,

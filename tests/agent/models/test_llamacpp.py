@@ -178,7 +178,7 @@ async def test_cancelling_frees_the_server(builtin: BuiltinModel) -> None:
         await task
     began = time.perf_counter()
     await builtin.complete(Request(FRANCE, max_tokens=2))
-    assert time.perf_counter() - began < 10  # 3000 tokens take far longer
+    assert time.perf_counter() - began < 25  # 3000 tokens take far longer
 
 
 async def test_the_openai_sdk_itself(builtin: BuiltinModel) -> None:
