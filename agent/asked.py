@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from forethought.agent.critics import UNKNOWN, unbound
+from forethought.agent.critics import UNKNOWN, Unbound
 from forethought.agent.errors import ConfigError
 from forethought.agent.parsing import find_objects
 from forethought.agent.planners.desk import Desk, check_template
@@ -43,7 +43,7 @@ _TOKENS_EACH = 6
 _PER_CENT = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*%?\s*$")
 
 
-class Asked:
+class Asked(Unbound):
     """The model guesses the likelihoods.
 
     Args:
@@ -72,22 +72,6 @@ class Asked:
         if desk.turn.model is None:
             raise ConfigError("critic 'asked' needs a model: give one, as in rank+asked@builtin")
         return _Asking(desk, self._prompt, self._together)
-
-    def estimate(
-        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
-    ) -> list[list[Estimate]]:
-        """Nothing before it is bound.
-
-        Raises:
-            ConfigError: Always.
-        """
-        raise unbound(self.name)
-
-    def explain(
-        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
-    ) -> list[Evidence]:
-        """Nothing: a guess has no evidence."""
-        return []
 
 
 class _Asking:

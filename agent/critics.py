@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.planners.desk import Desk
-from forethought.agent.protocols import ValueFunction
+from forethought.agent.protocols import MaybeAwaitable, ValueFunction
 from forethought.agent.types import Candidate, Estimate, Evidence, Goal
 
 Chances = Callable[[str, Candidate, Goal], float | Estimate]
@@ -115,7 +115,32 @@ Knows = Callable[[Candidate, Sequence[Goal]], Sequence[float | None]]
 for a goal it knows nothing of. Never recorded and never shown."""
 
 
-class Oracle:
+class Unbound:
+    """A critic that has to be bound to a turn before it can be asked, and has no training data."""
+
+    name: str
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> MaybeAwaitable[list[list[Estimate]]]:
+        """Nothing before it is bound.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"critic {self.name!r} has to know the turn: bind it with bound(critic, desk) before "
+            "asking it"
+        )
+
+    def explain(
+        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
+    ) -> list[Evidence]:
+        """Nothing: it knows no logged thoughts."""
+        return []
+
+
+class Oracle(Unbound):
     """The environment knows: true chances, where the world offers them. The ceiling of critics."""
 
     name = "oracle"
@@ -133,22 +158,6 @@ class Oracle:
                 "info['oracle']; this one does not (forethought envs says which do)"
             )
         return _Seeing(knows)
-
-    def estimate(
-        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
-    ) -> list[list[Estimate]]:
-        """Nothing before it is bound.
-
-        Raises:
-            ConfigError: Always.
-        """
-        raise unbound(self.name)
-
-    def explain(
-        self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
-    ) -> list[Evidence]:
-        """Nothing: it has no training data."""
-        return []
 
 
 class _Seeing(Oracle):
@@ -169,13 +178,6 @@ class _Seeing(Oracle):
             [UNKNOWN if c is None else Estimate(c, c, c) for c in self._knows(each, goals)]
             for each in candidates
         ]
-
-
-def unbound(name: str) -> ConfigError:
-    """What to say when a critic is asked that was not made ready."""
-    return ConfigError(
-        f"critic {name!r} has to know the turn: bind it with bound(critic, desk) before asking it"
-    )
 
 
 class ScriptedCritic:
