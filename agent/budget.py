@@ -116,6 +116,9 @@ class Meter:
         self.by_stage: dict[str, Usage] = {}
         self.total = Usage()
         self._model = model
+        self._caller = (
+            model if isinstance(model, CallsTools) else None
+        )  # looked up once: it is slow
         self._clock = clock or Clock(self.budget.seconds)
         self._calls = 0
         self._held_tokens = 0
@@ -170,7 +173,7 @@ class Meter:
     @property
     def calls_tools(self) -> bool:
         """Whether the model wrapped calls tools in its server's own way."""
-        return isinstance(self._model, CallsTools) and self._model.calls_tools
+        return self._caller is not None and self._caller.calls_tools
 
     @property
     def price_known(self) -> bool:
