@@ -206,16 +206,16 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
                 "mining needs a behaviour, keep of 1 or more, support of 2 or more, and words"
                 f" (shortest, longest) from 1 up; not keep {keep}, support {support}, words {words}"
             )
-        told = [each for each in replies if each.reply.strip()]
-        asked = len({each.question for each in told})
+        given = [each for each in replies if each.reply.strip()]
+        asked = len({each.question for each in given})
         if asked < 2 * support:
             raise DataError(
                 f"replies to {asked} questions are too few to mine; with support {support} at"
                 f" least {2 * support} are needed"
             )
-        openings = _openings(told, words, support)
+        openings = _openings(given, words, support)
         return cls(
-            {name: _mine(name, told, shows, openings)[:keep] for name, shows in behaviours.items()}
+            {name: _mine(name, given, shows, openings)[:keep] for name, shows in behaviours.items()}
         )
 
 
@@ -250,21 +250,25 @@ def _read_prefix(row: Mapping[str, object]) -> Prefix:
     return Prefix(text, float(score), count)
 
 
-def _openings(told: Sequence[Told], words: tuple[int, int], support: int) -> dict[str, list[int]]:
+def _openings(
+    replies: Sequence[Told], words: tuple[int, int], support: int
+) -> dict[str, list[int]]:
     """Openings that say nothing of their questions, with the places of the replies they begin."""
-    own = _own_words(told)
+    own = _own_words(replies)
     places: dict[tuple[str, ...], list[int]] = defaultdict(list)
     texts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for place, each in enumerate(told):
+    for place, each in enumerate(replies):
         for text in _beginnings(each.reply, words):
             said = tuple(_words_of(text))
-            if not said or own[each.question].intersection(said):
+            if not said:
+                continue  # markup only
+            if own[each.question].intersection(said):
                 break  # what follows holds the same words and more
             places[said].append(place)
             texts[said][text] += 1
     found: dict[str, list[int]] = {}
     for said, begun in places.items():
-        if len({told[place].question for place in begun}) >= support:
+        if len({replies[place].question for place in begun}) >= support:
             text = min(texts[said], key=lambda text: (-texts[said][text], len(text), text))
             found[text] = begun
     return found
@@ -283,9 +287,9 @@ def _words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _own_words(told: Sequence[Told]) -> dict[str, frozenset[str]]:
+def _own_words(replies: Sequence[Told]) -> dict[str, frozenset[str]]:
     """For each question the words it holds that few others do."""
-    held = {question: set(_words_of(question)) for question in {each.question for each in told}}
+    held = {question: set(_words_of(question)) for question in {each.question for each in replies}}
     spread = Counter(word for words in held.values() for word in words)
     few = _COMMON * len(held)
     return {
@@ -295,19 +299,19 @@ def _own_words(told: Sequence[Told]) -> dict[str, frozenset[str]]:
 
 
 def _mine(
-    name: str, told: Sequence[Told], shows: Shows, openings: Mapping[str, Sequence[int]]
+    name: str, replies: Sequence[Told], shows: Shows, openings: Mapping[str, Sequence[int]]
 ) -> list[Prefix]:
     """All prefixes of one behaviour that help, best first."""
-    shown = [shows(each) for each in told]
+    shown = [shows(each) for each in replies]
     if all(shown) or not any(shown):
         raise DataError(
-            f"nothing to mine for {name!r}: {'all' if all(shown) else 'none'} of the {len(told)}"
+            f"nothing to mine for {name!r}: {'all' if all(shown) else 'none'} of the {len(replies)}"
             " replies show it"
         )
-    usual = _usual(told, shown)
+    usual = _usual(replies, shown)
     scored = []
     for text, places in openings.items():
-        shares = _shares(told, shown, places)
+        shares = _shares(replies, shown, places)
         expected, share = fmean(usual[group] for group, _ in shares), fmean(shares.values())
         if share > expected:
             score = _lower_end(share, len(shares)) / expected
@@ -328,19 +332,19 @@ def _mine(
 
 
 def _shares(
-    told: Sequence[Told], shown: Sequence[bool], places: Iterable[int]
+    replies: Sequence[Told], shown: Sequence[bool], places: Iterable[int]
 ) -> dict[tuple[str, str], float]:
     """For each group and question the share of these replies that show the behaviour."""
     seen: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for place in places:
-        seen[told[place].group, told[place].question].append(shown[place])
+        seen[replies[place].group, replies[place].question].append(shown[place])
     return {key: fmean(flags) for key, flags in seen.items()}
 
 
-def _usual(told: Sequence[Told], shown: Sequence[bool]) -> dict[str, float]:
+def _usual(replies: Sequence[Told], shown: Sequence[bool]) -> dict[str, float]:
     """Share of questions of each group that show the behaviour, smoothed by two questions."""
     shares: dict[str, list[float]] = defaultdict(list)
-    for (group, _), share in _shares(told, shown, range(len(told))).items():
+    for (group, _), share in _shares(replies, shown, range(len(replies))).items():
         shares[group].append(share)
     return {group: (sum(row) + 1) / (len(row) + 2) for group, row in shares.items()}
 

@@ -117,6 +117,14 @@ def test_openings_keep_the_spelling_seen_most() -> None:
     assert PrefixBank.mine(replies, {"good": good})["good"][0].text == "**Fine:**"
 
 
+def test_markup_before_the_first_word_is_part_of_an_opening() -> None:
+    replies = [
+        Told(question(n), "> Sure thing, that is it." if n % 2 else "- Not so, I say.", n % 2 == 1)
+        for n in range(20)
+    ]
+    assert PrefixBank.mine(replies, {"good": good})["good"][0].text == "> Sure"
+
+
 def test_a_whole_reply_is_no_opening() -> None:
     replies = [
         Told(question(n), "Yes" if n % 2 else "No way at all", n % 2 == 1) for n in range(20)
