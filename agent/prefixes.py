@@ -16,7 +16,8 @@ How an opening is judged:
 3. An opening that says a word of its question which few questions hold is content, not behaviour,
    as is one with support from fewer than `support` questions. Neither is counted.
 4. Higher scores first; at equal scores fewer words, more support, then the alphabet. An opening
-   that begins as a kept one does, or the other way round, is the same opening and left out.
+   that begins as a kept one does, and begins more than half of the same replies, says the same in
+   more or fewer words and is left out.
 """
 
 import json
@@ -318,17 +319,21 @@ def _mine(
             scored.append(Prefix(text, round(score, 6), len(shares)))
     scored.sort(key=lambda p: (-p.score, len(p.text.split()), -p.count, p.text))
     kept: list[Prefix] = []
-    said: list[list[str]] = []
     for prefix in scored:
-        words = _words_of(prefix.text)
-        if not any(words[: len(s)] == s[: len(words)] for s in said):
+        if not any(_same(prefix.text, other.text, openings) for other in kept):
             kept.append(prefix)
-            said.append(words)
     if not kept:
         raise DataError(
             f"no opening makes {name!r} likelier: give more replies, or a lower support"
         )
     return kept
+
+
+def _same(one: str, other: str, openings: Mapping[str, Sequence[int]]) -> bool:
+    """Whether two openings begin alike and mostly begin the same replies."""
+    few, many = sorted((len(openings[one]), len(openings[other])))
+    begun = zip(_words_of(one), _words_of(other), strict=False)
+    return all(a == b for a, b in begun) and 2 * few > many
 
 
 def _shares(

@@ -91,7 +91,7 @@ def _in_turns(one: Sequence[Question], other: Sequence[Question]) -> list[Questi
     return pairs + list(one[len(other) :]) + list(other[len(one) :])
 
 
-async def collect(replies: Replies, splits: Splits) -> list[Told]:
+async def collect(replies: Replies, splits: Splits) -> list[Graded]:
     """What the model says of itself to mining questions, at temperature 0.7."""
     jobs = [
         Job(question, "", sample, 0.7, OPENING_TOKENS, wording)
@@ -100,16 +100,18 @@ async def collect(replies: Replies, splits: Splits) -> list[Told]:
         for sample in range(count)
     ]
     rows = await replies.write(jobs)
-    return [
-        Told(job.question.text, row.text, group=job.question.domain)
-        for job, row in zip(jobs, rows, strict=True)
-    ]
+    return [grade(job.question, NO_PREFIX, row) for job, row in zip(jobs, rows, strict=True)]
 
 
-def mine(found: Sequence[Told]) -> PrefixBank:
+def mine(found: Sequence[Graded]) -> PrefixBank:
     """Prefixes of both behaviours from the model's own replies."""
-    shows = {name: lambda told, name=name: behaviour(told.reply) == name for name in BEHAVIOURS}
-    return PrefixBank.mine(found, shows, keep=TRIED)
+    shown = {(each.question.text, each.text): each.shown for each in found}
+    shows = {
+        name: lambda told, name=name: shown[told.question, told.reply] == name
+        for name in BEHAVIOURS
+    }
+    replies = [Told(g.question.text, g.text, g.right, g.question.domain) for g in found]
+    return PrefixBank.mine(replies, shows, keep=TRIED)
 
 
 async def choose(
@@ -128,7 +130,7 @@ async def choose(
             said = await replies.write(jobs)
             rates = {
                 domain: fmean(
-                    behaviour(row.text) == name
+                    behaviour(job.question, row.text, cut=row.cut) == name
                     for job, row in zip(jobs, said, strict=True)
                     if job.question.domain == domain
                 )
@@ -161,7 +163,8 @@ async def answer(
 def grade(question: Question, mode: str, row: Written) -> Graded:
     """Judge one kept reply."""
     right = is_right(question, row.text, cut=row.cut)
-    return Graded(question, mode, behaviour(row.text), right, row.tokens, row.cut, row.text)
+    shown = behaviour(question, row.text, cut=row.cut)
+    return Graded(question, mode, shown, right, row.tokens, row.cut, row.text)
 
 
 def save(file: Path, found: object) -> None:
