@@ -59,7 +59,7 @@ def answers(request: Request) -> Reply:
     if begin.startswith("We"):
         worked = f"We need to work on it for a while, and then a little more. So = {known}."
         return Reply(begin + worked.removeprefix(begin), Usage(1, 50, 80), "native")
-    return Reply(f"{begin} surely {'0' if maths else known}.", Usage(1, 50, 6), "native")
+    return Reply(f"{begin} surely {'999' if maths else known}.", Usage(1, 50, 6), "native")
 
 
 def plan(benchmark: dict[str, Any], out: Path, data: Path, **changes: object) -> Any:
