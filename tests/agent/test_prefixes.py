@@ -125,6 +125,20 @@ def test_markup_before_the_first_word_is_part_of_an_opening() -> None:
     assert PrefixBank.mine(replies, {"good": good})["good"][0].text == "> Sure"
 
 
+def test_an_opening_within_another_stays_where_it_begins_few_of_its_replies() -> None:
+    def reply(n: int) -> str:
+        if n % 2:
+            return "Hm, hard to say, is it?"
+        return "The answer would be six." if n % 8 == 0 else f"The {n} and the rest of it."
+
+    replies = [Told(f"What of it, {n}?", reply(n), n % 2 == 0) for n in range(40)]
+    bank = PrefixBank.mine(replies, {"good": good})
+    assert [(prefix.text, prefix.count) for prefix in bank["good"]] == [
+        ("The", 20),
+        ("The answer", 5),
+    ]
+
+
 def test_a_whole_reply_is_no_opening() -> None:
     replies = [
         Told(question(n), "Yes" if n % 2 else "No way at all", n % 2 == 1) for n in range(20)
