@@ -36,7 +36,7 @@ class Sizes:
 
     mining: int = 60
     validation: int = 10
-    training: int = 60
+    training: int = 50
     held_out: int = 60
 
 
@@ -120,7 +120,7 @@ async def choose(
     """Try each mined prefix on validation questions; the one that works best comes first.
 
     What counts is how often the behaviour is shown, by domain and then on average; ties stay in the
-    order of the bank.
+    order of the bank. One that always works ends the search.
     """
     tried: dict[str, list[dict[str, object]]] = {}
     for name in BEHAVIOURS:
@@ -138,6 +138,8 @@ async def choose(
             }
             row = {"text": prefix.text, "score": prefix.score, "count": prefix.count, **rates}
             rows.append((-fmean(rates.values()), place, row))
+            if all(rate == 1 for rate in rates.values()):
+                break
         tried[name] = [row for _, _, row in sorted(rows, key=lambda each: each[:2])]
     return tried
 

@@ -36,7 +36,8 @@ _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _STATED = re.compile(r"answer(?: is|:)", re.IGNORECASE)
 _WORKING = re.compile(
     r"=|^\s*(?:\d+[.)]|[-*\u2022])\s|\b(?:steps?|calculat\w+|let['\u2019]s|let us"
-    r"|we (?:need|can|know|have|find|first|subtract|add|multiply|divide))\b"
+    r"|(?:we|i)(?:['\u2019]ll| will| can| must)? (?:need|can|know|have|find|first|follow|look"
+    r"|recall|consider|provide|think|break|use|start|begin|go|subtract|add|multiply|divide))\b"
     r"|(?:^|[.!?:]\s+)(?:first|second|then|next|now|finally|therefore|thus|hence|since|because|so)\b",
     re.IGNORECASE | re.MULTILINE,
 )
