@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from prefix_rank import Table, by_question, decide, select, settings, traces
+from prefix_rank import Table, best_first, by_question, decide, select, settings, traces
 from prefix_replies import Replies
 from prefix_report import draw, policies, rank_page, rank_rows, switch_page, switch_rows
 from prefix_study import (
@@ -97,6 +97,7 @@ def run(model: Model, plan: Plan) -> dict[str, Any]:
 
 def rank(held: Table, trained: Table, prefixes: Mapping[str, str], plan: Plan) -> dict[str, Any]:
     """Choose settings on training questions, train heads and controls, decide held-out ones."""
+    prefixes = best_first(trained, prefixes)
     name, scores = select(trained, prefixes, plan.heads)
     config = plan.heads[name]
     episodes = traces(trained, prefixes)

@@ -152,6 +152,12 @@ def select(
     return max(scores, key=lambda name: scores[name]), scores
 
 
+def best_first(table: Table, prefixes: Mapping[str, str]) -> dict[str, str]:
+    """Prefixes by mean utility: `Rank` takes the first where the head has no data."""
+    utility = {mode: fmean(row[mode].utility for row in table.values()) for mode in prefixes}
+    return {mode: prefixes[mode] for mode in sorted(prefixes, key=lambda mode: -utility[mode])}
+
+
 def best_by_domain(table: Table, prefixes: Mapping[str, str]) -> dict[str, str]:
     """The mode with the best mean utility in each domain: a rule that needs no head."""
     return {
