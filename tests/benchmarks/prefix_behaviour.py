@@ -1,7 +1,7 @@
 """Prefixes mined from a model's own replies, and `rank` choosing among them by value.
 
 Usage: PYTHONPATH=tests/support python tests/benchmarks/prefix_behaviour.py MODEL --out DIR
-    [--questions 60] [--seed 0] [--stage collect|mine|switch|rank|report]
+    [--questions 40] [--seed 0] [--stage collect|mine|switch|rank|report]
 
 Needs $FORETHOUGHT_DATA with gsm8k/. Stages run in order; with `--stage` only up to that one.
 Replies are kept in DIR/replies.jsonl and never written twice: a run that was stopped goes on, and
@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=60, help="held-out ones of each domain")
+    parser.add_argument("--questions", type=int, default=40, help="held-out ones of each domain")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stage", choices=STAGES, default="report", help="the last one to run")
     given = parser.parse_args()

@@ -22,7 +22,7 @@ SAMPLES = (3, 2, 1)
 """Replies to each mining question, by wording."""
 OPENING_TOKENS = 40
 """Longest reply where only its behaviour is wanted."""
-REPLY_TOKENS = 256
+REPLY_TOKENS = 400
 """Longest reply that is graded."""
 TRIED = 4
 """Mined prefixes of each behaviour that are tried on validation questions."""
@@ -36,8 +36,8 @@ class Sizes:
 
     mining: int = 60
     validation: int = 10
-    training: int = 50
-    held_out: int = 60
+    training: int = 40
+    held_out: int = 40
 
 
 @dataclass(frozen=True, slots=True)
