@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import ConfigError, DataError, UnknownName
 from forethought.agent.models.scripted import ScriptedModel
+from forethought.agent.openings import Prefix, Told, told
 from forethought.agent.planners.rank import Rank
-from forethought.agent.prefixes import Prefix, PrefixBank, Told, told
+from forethought.agent.prefixes import PrefixBank
 from forethought.agent.protocols import Turn
 from forethought.agent.types import (
     Candidate,
@@ -165,7 +166,7 @@ def test_too_few_questions() -> None:
     "wrong", [{"keep": 0}, {"support": 1}, {"words": (0, 3)}, {"words": (4, 3)}]
 )
 def test_numbers_that_cannot_work(wrong: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="mining needs"):
+    with pytest.raises(ConfigError, match="mining"):
         PrefixBank.mine(planted(), {"good": good}, **wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="mining needs a behaviour"):
         PrefixBank.mine(planted(), {})

@@ -13,7 +13,8 @@ from statistics import fmean
 from prefix_replies import Job, Replies, Written
 from prefix_tasks import Question, behaviour, divide, facts, gsm8k, is_right
 
-from forethought.agent.prefixes import PrefixBank, Told
+from forethought.agent.openings import Told
+from forethought.agent.prefixes import PrefixBank
 
 DOMAINS = ("gsm8k", "facts")
 BEHAVIOURS = ("direct", "steps")
