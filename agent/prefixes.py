@@ -1,73 +1,20 @@
-"""`PrefixBank`: named behaviours with prefixes that bring them about, mined from replies.
+"""`PrefixBank`: named behaviours with the prefixes that bring them about, and its file.
 
-A prefix is the first words of a reply. Mining looks at the openings of replies that were written
-anyway and keeps those after which a behaviour is likelier than it is overall. Nothing is written by
-hand, and no model is asked. Deterministic; knows nothing of planners or models.
-
-How an opening is judged:
-
-1. Each question counts once, however many replies it got: its share of replies that show the
-   behaviour. Replies to one question are no independent evidence.
-2. Score = lower end of the Wilson interval of the mean share among questions with that opening,
-   divided by the mean share to be expected of those questions without it. What is expected is the
-   share of the question's group (`Told.group`), smoothed by one question that shows the behaviour
-   and one that does not: a group in which everybody does it anyway earns an opening little. An
-   opening whose mean share is not above what is expected is left out.
-3. An opening that says a word of its question which few questions hold is content, not behaviour,
-   as is one with support from fewer than `support` questions. Neither is counted.
-4. Higher scores first; at equal scores fewer words, more support, then the alphabet. An opening
-   that begins as a kept one does, or the other way round, is the same opening and left out.
+A prefix is the first words of a reply. Which openings bring a behaviour about is found by
+`agent.openings`; a bank keeps them, and gives them to planners.
 """
 
 import json
-import math
 import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from statistics import NormalDist, fmean
 from types import MappingProxyType
 
 from forethought.agent.errors import ConfigError, DataError, UnknownName
-from forethought.agent.types import Trace
+from forethought.agent.openings import Prefix, Shows, Told, best_openings
 
 VERSION = 1
-_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
-_PIECE = re.compile(r"\S+")
-_Z = NormalDist().inv_cdf(0.975)
-_COMMON = 0.25
-"""Share of the questions that hold a word which is nobody's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """First words of a reply that bring a behaviour about."""
-
-    text: str
-    score: float = 1.0
-    """How many times likelier the behaviour is after it than usual, at the lower end of the
-    interval: above 1 the replies leave little doubt. Prefixes written by hand have 1."""
-    count: int = 0
-    """Questions behind the score; 0 where it was written by hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One reply to learn from."""
-
-    question: str
-    """What was asked: replies to equal questions count as one."""
-    reply: str
-    success: bool | None = None
-    """How it turned out, where somebody said."""
-    group: str = ""
-    """Kind of question: what is usual is measured within it."""
-
-
-Shows = Callable[[Told], bool]
-"""Whether a reply shows a behaviour."""
 
 
 class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
@@ -200,43 +147,10 @@ class PrefixBank(Mapping[str, tuple[Prefix, ...]]):
             ConfigError: If there is no behaviour to find, or a number cannot work.
             DataError: If replies are too few, all alike, or no opening makes a behaviour likelier.
         """
-        shortest, longest = words
-        if not behaviours or keep < 1 or support < 2 or not 1 <= shortest <= longest:
-            raise ConfigError(
-                "mining needs a behaviour, keep of 1 or more, support of 2 or more, and words"
-                f" (shortest, longest) from 1 up; not keep {keep}, support {support}, words {words}"
-            )
-        told = [each for each in replies if each.reply.strip()]
-        asked = len({each.question for each in told})
-        if asked < 2 * support:
-            raise DataError(
-                f"replies to {asked} questions are too few to mine; with support {support} at"
-                f" least {2 * support} are needed"
-            )
-        openings = _openings(told, words, support)
-        return cls(
-            {name: _mine(name, told, shows, openings)[:keep] for name, shows in behaviours.items()}
-        )
-
-
-def told(traces: Iterable[Trace]) -> list[Told]:
-    """The replies that models worded in finished episodes, with how the episodes ended.
-
-    An action that came bound to its thought was not worded and is left out. The question is the
-    state; the group is the world.
-    """
-    return [
-        Told(
-            step.state or step.observation,
-            step.decision.action,
-            trace.outcome.success,
-            trace.episode.env,
-        )
-        for trace in traces
-        if trace.outcome is not None and trace.outcome.finished
-        for step in trace.steps
-        if step.decision.candidate.action is None and not step.invalid
-    ]
+        if keep < 1:
+            raise ConfigError(f"mining: keep must be 1 or more, not {keep}")
+        found = best_openings(replies, behaviours, words=words, support=support)
+        return cls({name: prefixes[:keep] for name, prefixes in found.items()})
 
 
 def _read_prefix(row: Mapping[str, object]) -> Prefix:
@@ -248,104 +162,3 @@ def _read_prefix(row: Mapping[str, object]) -> Prefix:
     ):
         raise TypeError("a prefix has a text, a score and a count")
     return Prefix(text, float(score), count)
-
-
-def _openings(told: Sequence[Told], words: tuple[int, int], support: int) -> dict[str, list[int]]:
-    """Openings that say nothing of their questions, with the places of the replies they begin."""
-    own = _own_words(told)
-    places: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    texts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for place, each in enumerate(told):
-        for text in _beginnings(each.reply, words):
-            said = tuple(_words_of(text))
-            if not said or own[each.question].intersection(said):
-                break  # what follows holds the same words and more
-            places[said].append(place)
-            texts[said][text] += 1
-    found: dict[str, list[int]] = {}
-    for said, begun in places.items():
-        if len({told[place].question for place in begun}) >= support:
-            text = min(texts[said], key=lambda text: (-texts[said][text], len(text), text))
-            found[text] = begun
-    return found
-
-
-def _beginnings(reply: str, words: tuple[int, int]) -> Iterator[str]:
-    """The first words of a reply as it wrote them, shortest first; never all of it."""
-    text = reply.strip()
-    ends = [piece.end() for piece in _PIECE.finditer(text)][: words[1]]
-    for end in ends[words[0] - 1 :]:
-        if end < len(text):
-            yield text[:end]
-
-
-def _words_of(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _own_words(told: Sequence[Told]) -> dict[str, frozenset[str]]:
-    """For each question the words it holds that few others do."""
-    held = {question: set(_words_of(question)) for question in {each.question for each in told}}
-    spread = Counter(word for words in held.values() for word in words)
-    few = _COMMON * len(held)
-    return {
-        question: frozenset(word for word in words if spread[word] < few)
-        for question, words in held.items()
-    }
-
-
-def _mine(
-    name: str, told: Sequence[Told], shows: Shows, openings: Mapping[str, Sequence[int]]
-) -> list[Prefix]:
-    """All prefixes of one behaviour that help, best first."""
-    shown = [shows(each) for each in told]
-    if all(shown) or not any(shown):
-        raise DataError(
-            f"nothing to mine for {name!r}: {'all' if all(shown) else 'none'} of the {len(told)}"
-            " replies show it"
-        )
-    usual = _usual(told, shown)
-    scored = []
-    for text, places in openings.items():
-        shares = _shares(told, shown, places)
-        expected, share = fmean(usual[group] for group, _ in shares), fmean(shares.values())
-        if share > expected:
-            score = _lower_end(share, len(shares)) / expected
-            scored.append(Prefix(text, round(score, 6), len(shares)))
-    scored.sort(key=lambda p: (-p.score, len(p.text.split()), -p.count, p.text))
-    kept: list[Prefix] = []
-    said: list[list[str]] = []
-    for prefix in scored:
-        words = _words_of(prefix.text)
-        if not any(words[: len(s)] == s[: len(words)] for s in said):
-            kept.append(prefix)
-            said.append(words)
-    if not kept:
-        raise DataError(
-            f"no opening makes {name!r} likelier: give more replies, or a lower support"
-        )
-    return kept
-
-
-def _shares(
-    told: Sequence[Told], shown: Sequence[bool], places: Iterable[int]
-) -> dict[tuple[str, str], float]:
-    """For each group and question the share of these replies that show the behaviour."""
-    seen: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    for place in places:
-        seen[told[place].group, told[place].question].append(shown[place])
-    return {key: fmean(flags) for key, flags in seen.items()}
-
-
-def _usual(told: Sequence[Told], shown: Sequence[bool]) -> dict[str, float]:
-    """Share of questions of each group that show the behaviour, smoothed by two questions."""
-    shares: dict[str, list[float]] = defaultdict(list)
-    for (group, _), share in _shares(told, shown, range(len(told))).items():
-        shares[group].append(share)
-    return {group: (sum(row) + 1) / (len(row) + 2) for group, row in shares.items()}
-
-
-def _lower_end(share: float, n: int) -> float:
-    """Lower end of the 95 % Wilson interval of a share among `n`."""
-    spread = math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
-    return max(0.0, (share + _Z * _Z / (2 * n) - _Z * spread) / (1 + _Z * _Z / n))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import ConfigError, DataError, UnknownName
 from forethought.agent.models.scripted import ScriptedModel
+from forethought.agent.openings import Prefix, Told, told
 from forethought.agent.planners.rank import Rank
-from forethought.agent.prefixes import Prefix, PrefixBank, Told, told
+from forethought.agent.prefixes import PrefixBank
 from forethought.agent.protocols import Turn
 from forethought.agent.types import (
     Candidate,
@@ -117,6 +118,28 @@ def test_openings_keep_the_spelling_seen_most() -> None:
     assert PrefixBank.mine(replies, {"good": good})["good"][0].text == "**Fine:**"
 
 
+def test_markup_before_the_first_word_is_part_of_an_opening() -> None:
+    replies = [
+        Told(question(n), "> Sure thing, that is it." if n % 2 else "- Not so, I say.", n % 2 == 1)
+        for n in range(20)
+    ]
+    assert PrefixBank.mine(replies, {"good": good})["good"][0].text == "> Sure"
+
+
+def test_an_opening_within_another_stays_where_it_begins_few_of_its_replies() -> None:
+    def reply(n: int) -> str:
+        if n % 2:
+            return "Hm, hard to say, is it?"
+        return "The answer would be six." if n % 8 == 0 else f"The {n} and the rest of it."
+
+    replies = [Told(f"What of it, {n}?", reply(n), n % 2 == 0) for n in range(40)]
+    bank = PrefixBank.mine(replies, {"good": good})
+    assert [(prefix.text, prefix.count) for prefix in bank["good"]] == [
+        ("The", 20),
+        ("The answer", 5),
+    ]
+
+
 def test_a_whole_reply_is_no_opening() -> None:
     replies = [
         Told(question(n), "Yes" if n % 2 else "No way at all", n % 2 == 1) for n in range(20)
@@ -143,7 +166,7 @@ def test_too_few_questions() -> None:
     "wrong", [{"keep": 0}, {"support": 1}, {"words": (0, 3)}, {"words": (4, 3)}]
 )
 def test_numbers_that_cannot_work(wrong: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="mining needs"):
+    with pytest.raises(ConfigError, match="mining"):
         PrefixBank.mine(planted(), {"good": good}, **wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="mining needs a behaviour"):
         PrefixBank.mine(planted(), {})

@@ -1,7 +1,7 @@
 """Prefixes mined from a model's own replies, and `rank` choosing among them by value.
 
 Usage: PYTHONPATH=tests/support python tests/benchmarks/prefix_behaviour.py MODEL --out DIR
-    [--questions 60] [--seed 0] [--stage collect|mine|switch|rank|report]
+    [--questions 40] [--training 50] [--seed 0] [--stage collect|mine|switch|rank|report]
 
 Needs $FORETHOUGHT_DATA with gsm8k/. Stages run in order; with `--stage` only up to that one.
 Replies are kept in DIR/replies.jsonl and never written twice: a run that was stopped goes on, and
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from prefix_rank import Table, by_question, decide, select, settings, traces
+from prefix_rank import Table, best_first, by_question, decide, select, settings, traces
 from prefix_replies import Replies
 from prefix_report import draw, policies, rank_page, rank_rows, switch_page, switch_rows
 from prefix_study import (
@@ -97,6 +97,7 @@ def run(model: Model, plan: Plan) -> dict[str, Any]:
 
 def rank(held: Table, trained: Table, prefixes: Mapping[str, str], plan: Plan) -> dict[str, Any]:
     """Choose settings on training questions, train heads and controls, decide held-out ones."""
+    prefixes = best_first(trained, prefixes)
     name, scores = select(trained, prefixes, plan.heads)
     config = plan.heads[name]
     episodes = traces(trained, prefixes)
@@ -152,7 +153,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=60, help="held-out ones of each domain")
+    parser.add_argument("--questions", type=int, default=40, help="held-out ones of each domain")
+    parser.add_argument("--training", type=int, default=50, help="ones to train heads on, likewise")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stage", choices=STAGES, default="report", help="the last one to run")
     given = parser.parse_args()
@@ -160,7 +162,7 @@ def main() -> None:
     data = os.environ.get("FORETHOUGHT_DATA")
     if not data:
         parser.error("FORETHOUGHT_DATA must name the folder that holds gsm8k/")
-    sizes = Sizes(held_out=given.questions)
+    sizes = Sizes(held_out=given.questions, training=given.training)
     run(load_model(given.model), Plan(given.out, Path(data), sizes, given.seed, given.stage))
 
 

@@ -57,9 +57,9 @@ def answers(request: Request) -> Reply:
     begin = request.prefix or ("We need" if maths and rng.random() < 0.7 else "It is")
     known = right_answer(text)
     if begin.startswith("We"):
-        body = f"{begin} to work on it for a while, and then a little more. So = {known}."
-        return Reply(body, Usage(1, 50, 80), "native")
-    return Reply(f"{begin} surely {'0' if maths else known}.", Usage(1, 50, 6), "native")
+        worked = f"We need to work on it for a while, and then a little more. So = {known}."
+        return Reply(begin + worked.removeprefix(begin), Usage(1, 50, 80), "native")
+    return Reply(f"{begin} surely {'999' if maths else known}.", Usage(1, 50, 6), "native")
 
 
 def plan(benchmark: dict[str, Any], out: Path, data: Path, **changes: object) -> Any:
@@ -147,24 +147,33 @@ def test_the_table_of_facts() -> None:
         assert question.text.endswith("?")
 
 
+FACT = Question("q", "facts", "What is the capital of Canada?", ("Ottawa",))
+SUM = Question("q", "gsm8k", "Kim has 5 rows of 8 seats. How many seats are that?", ("40",))
+
+
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("question", "text", "cut", "named"),
     [
-        ("The capital of Canada is Ottawa.", "direct"),
-        ("11 miles.", "direct"),
-        ("\\boxed{11}", "direct"),
-        ("The tower had 53 blocks before Jess's turn.", "direct"),
-        ("2 x 3 = 6.", "other"),
-        ("2 x 3 = 6. So 6 + 1 = 7.", "steps"),
-        ("Let's see.\n\n1. Six apples.\n2. Two more.", "steps"),
-        ("To find out how many there are we need to know what each of the four of them had in the"
-         " morning of that day", "steps"),
-        ("Ottawa. " + "It is a city on the river of that name. " * 5, "other"),
-        ("", "direct"),
+        (FACT, "The capital of Canada is Ottawa.", False, "direct"),
+        (FACT, "Ottawa", False, "direct"),
+        (FACT, "The answer is Ottawa. Ottawa is a city on the", True, "direct"),
+        (FACT, "Let's see. It is a city. So it is Ottawa.", False, "steps"),
+        (FACT, "To answer this question, we need to know what a capital is, " * 3, True, "steps"),
+        (FACT, "", False, "other"),
+        (SUM, "40 seats.", False, "direct"),
+        (SUM, "\\boxed{40}", False, "direct"),
+        (SUM, "Kim has 40 seats.\n\nTo see this, multiply 5 by 8 to find 40.", False, "direct"),
+        (SUM, "There are 13 seats. No: 5 times 8 is 40.", False, "other"),
+        (SUM, "There are 13 seats. No: 5 times", True, "direct"),
+        (SUM, "Kim has 5 rows of 8 seats, and that makes 40.", False, "direct"),
+        (SUM, "Kim has 5 rows.", False, "other"),
+        (SUM, "5 x 8 = 40.", False, "other"),
+        (SUM, "5 x 8 = 40. So 40 it is.", False, "steps"),
+        (SUM, "Let's see.\n\n1. Five rows.\n2. Eight seats.", False, "steps"),
     ],
-)  # fmt: skip
-def test_the_rule_for_behaviours(text: str, named: str) -> None:
-    assert behaviour(text) == named
+)
+def test_the_rule_for_behaviours(question: Question, text: str, cut: bool, named: str) -> None:
+    assert behaviour(question, text, cut=cut) == named
 
 
 @pytest.mark.parametrize(

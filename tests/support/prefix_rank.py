@@ -34,11 +34,11 @@ from forethought.valuefn.fit import fit_head
 THOUGHT = "I answer the question."
 GOALS = (
     Goal("The answer is right.", "hoped", 1.0),
-    Goal("The answer took more than 40 tokens.", "feared", 0.08),
-    Goal("The answer took more than 140 tokens.", "feared", 0.12),
+    Goal("The answer took more than 40 tokens.", "feared", 0.11),
+    Goal("The answer took more than 200 tokens.", "feared", 0.18),
 )
-"""Weights: a token costs 0.001, so about 0.01, 0.09 and 0.2 below, between and above the limits."""
-LIMITS = (40, 140)
+"""Weights: a token costs 0.001, so about 0.01, 0.12 and 0.3 below, between and above the limits."""
+LIMITS = (40, 200)
 FOLDS = 4
 Table = Mapping[str, Mapping[str, Graded]]
 """Replies by question and mode."""
@@ -150,6 +150,12 @@ def select(
             utilities += [pick.result.utility for pick in picks.values()]
         scores[name] = fmean(utilities)
     return max(scores, key=lambda name: scores[name]), scores
+
+
+def best_first(table: Table, prefixes: Mapping[str, str]) -> dict[str, str]:
+    """Prefixes by mean utility: `Rank` takes the first where the head has no data."""
+    utility = {mode: fmean(row[mode].utility for row in table.values()) for mode in prefixes}
+    return {mode: prefixes[mode] for mode in sorted(prefixes, key=lambda mode: -utility[mode])}
 
 
 def best_by_domain(table: Table, prefixes: Mapping[str, str]) -> dict[str, str]:

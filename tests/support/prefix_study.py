@@ -13,7 +13,8 @@ from statistics import fmean
 from prefix_replies import Job, Replies, Written
 from prefix_tasks import Question, behaviour, divide, facts, gsm8k, is_right
 
-from forethought.agent.prefixes import PrefixBank, Told
+from forethought.agent.openings import Told
+from forethought.agent.prefixes import PrefixBank
 
 DOMAINS = ("gsm8k", "facts")
 BEHAVIOURS = ("direct", "steps")
@@ -22,7 +23,7 @@ SAMPLES = (3, 2, 1)
 """Replies to each mining question, by wording."""
 OPENING_TOKENS = 40
 """Longest reply where only its behaviour is wanted."""
-REPLY_TOKENS = 256
+REPLY_TOKENS = 400
 """Longest reply that is graded."""
 TRIED = 4
 """Mined prefixes of each behaviour that are tried on validation questions."""
@@ -36,8 +37,8 @@ class Sizes:
 
     mining: int = 60
     validation: int = 10
-    training: int = 60
-    held_out: int = 60
+    training: int = 40
+    held_out: int = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _in_turns(one: Sequence[Question], other: Sequence[Question]) -> list[Questi
     return pairs + list(one[len(other) :]) + list(other[len(one) :])
 
 
-async def collect(replies: Replies, splits: Splits) -> list[Told]:
+async def collect(replies: Replies, splits: Splits) -> list[Graded]:
     """What the model says of itself to mining questions, at temperature 0.7."""
     jobs = [
         Job(question, "", sample, 0.7, OPENING_TOKENS, wording)
@@ -100,16 +101,18 @@ async def collect(replies: Replies, splits: Splits) -> list[Told]:
         for sample in range(count)
     ]
     rows = await replies.write(jobs)
-    return [
-        Told(job.question.text, row.text, group=job.question.domain)
-        for job, row in zip(jobs, rows, strict=True)
-    ]
+    return [grade(job.question, NO_PREFIX, row) for job, row in zip(jobs, rows, strict=True)]
 
 
-def mine(found: Sequence[Told]) -> PrefixBank:
+def mine(found: Sequence[Graded]) -> PrefixBank:
     """Prefixes of both behaviours from the model's own replies."""
-    shows = {name: lambda told, name=name: behaviour(told.reply) == name for name in BEHAVIOURS}
-    return PrefixBank.mine(found, shows, keep=TRIED)
+    shown = {(each.question.text, each.text): each.shown for each in found}
+    shows = {
+        name: lambda told, name=name: shown[told.question, told.reply] == name
+        for name in BEHAVIOURS
+    }
+    replies = [Told(g.question.text, g.text, g.right, g.question.domain) for g in found]
+    return PrefixBank.mine(replies, shows, keep=TRIED)
 
 
 async def choose(
@@ -118,7 +121,7 @@ async def choose(
     """Try each mined prefix on validation questions; the one that works best comes first.
 
     What counts is how often the behaviour is shown, by domain and then on average; ties stay in the
-    order of the bank.
+    order of the bank. One that always works ends the search.
     """
     tried: dict[str, list[dict[str, object]]] = {}
     for name in BEHAVIOURS:
@@ -128,7 +131,7 @@ async def choose(
             said = await replies.write(jobs)
             rates = {
                 domain: fmean(
-                    behaviour(row.text) == name
+                    behaviour(job.question, row.text, cut=row.cut) == name
                     for job, row in zip(jobs, said, strict=True)
                     if job.question.domain == domain
                 )
@@ -136,6 +139,8 @@ async def choose(
             }
             row = {"text": prefix.text, "score": prefix.score, "count": prefix.count, **rates}
             rows.append((-fmean(rates.values()), place, row))
+            if all(rate == 1 for rate in rates.values()):
+                break
         tried[name] = [row for _, _, row in sorted(rows, key=lambda each: each[:2])]
     return tried
 
@@ -161,7 +166,8 @@ async def answer(
 def grade(question: Question, mode: str, row: Written) -> Graded:
     """Judge one kept reply."""
     right = is_right(question, row.text, cut=row.cut)
-    return Graded(question, mode, behaviour(row.text), right, row.tokens, row.cut, row.text)
+    shown = behaviour(question, row.text, cut=row.cut)
+    return Graded(question, mode, shown, right, row.tokens, row.cut, row.text)
 
 
 def save(file: Path, found: object) -> None:

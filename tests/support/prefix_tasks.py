@@ -29,13 +29,15 @@ openings; everything else uses the first."""
 
 FACTS = Path(__file__).parents[1] / "benchmarks" / "prefix_facts.json"
 SHORT = 20
-"""Longest reply that can be direct, words."""
+"""Longest first sentence of a direct reply, words."""
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _STATED = re.compile(r"answer(?: is|:)", re.IGNORECASE)
 _WORKING = re.compile(
     r"=|^\s*(?:\d+[.)]|[-*\u2022])\s|\b(?:steps?|calculat\w+|let['\u2019]s|let us"
-    r"|we (?:need|can|know|have|find|first|subtract|add|multiply|divide))\b"
+    r"|(?:we|i)(?:['\u2019]ll| will| can| must)? (?:need|can|know|have|find|first|follow|look"
+    r"|recall|consider|provide|think|break|use|start|begin|go|subtract|add|multiply|divide))\b"
     r"|(?:^|[.!?:]\s+)(?:first|second|then|next|now|finally|therefore|thus|hence|since|because|so)\b",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -96,17 +98,31 @@ def divide(questions: Sequence[Question], sizes: Sequence[int], seed: int) -> li
     return parts
 
 
-def behaviour(text: str) -> str:
+def behaviour(question: Question, text: str, *, cut: bool = False) -> str:
     """Name what a reply does: `direct`, `steps` or `other`.
 
     Signs of working are equals signs, list items, talk of what is done (`let's`, `we need`,
-    `calculate`, `step`), and sentences that begin with a word of sequence or consequence. Direct is
-    at most `SHORT` words without any; steps is two signs or more, or one in a longer reply.
+    `calculate`, `step`), and sentences that begin with a word of sequence or consequence.
+
+    Direct: the first sentence has at most `SHORT` words and no sign of working, and in GSM8K it
+    states a number that the question does not; if the reply was not cut off, its final one. What
+    follows it does not matter: the answer came first. Steps: anything else with two signs of
+    working, or with one and more than `SHORT` words.
+
+    Args:
+        question: What was asked.
+        text: The reply.
+        cut: Whether a limit ended it, so that its final number is not known.
     """
-    signs, words = len(_WORKING.findall(text)), len(text.split())
-    if not signs and words <= SHORT:
-        return "direct"
-    return "steps" if signs >= 2 or (signs and words > SHORT) else "other"
+    first, signs = _SENTENCE.split(text.strip(), maxsplit=1)[0], len(_WORKING.findall(text))
+    if not _WORKING.search(first) and 0 < len(first.split()) <= SHORT:
+        if question.domain != "gsm8k":
+            return "direct"
+        stated = {_value(number) for number in _NUMBER.findall(first)}
+        stated -= {_value(number) for number in _NUMBER.findall(question.text)}
+        if stated and (cut or final_number(text) in stated):
+            return "direct"
+    return "steps" if signs >= 2 or (signs and len(text.split()) > SHORT) else "other"
 
 
 def is_right(question: Question, text: str, *, cut: bool = False) -> bool:
