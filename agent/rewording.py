@@ -25,9 +25,8 @@ Wordings = Mapping[str, tuple[str, ...]]
 """A sentence to other ways of saying it."""
 
 REWORD_PROMPT = """\
-Say the following sentence in {count} other ways, as different people would who tell afterwards \
-how things turned out. State it as a fact: no hopes, no chances. Keep every number as it is. One \
-short sentence each.
+Say the following sentence in {count} other ways, as different people would who talk about how \
+things may turn out for them. Keep every number as it is. One short sentence each.
 
 {text}
 
