@@ -53,6 +53,8 @@ class Plan:
     seed: int = 0
     stage: str = "report"
     """The last one."""
+    training: int | None = None
+    """Training questions of each domain that are used; all of them by default."""
     heads: Mapping[str, HeadConfig] = field(default_factory=settings)
     """Settings to choose from."""
     seeds: int = 5
@@ -81,7 +83,8 @@ def run(model: Model, plan: Plan) -> dict[str, Any]:
         held = by_question(await answer(replies, splits.held_out, modes))
         if reached < STAGES.index("rank"):
             return [held]
-        trained = by_question(await answer(replies, splits.training, found["prefixes"]))
+        used = splits.training[: plan.training and plan.training * len(DOMAINS)]
+        trained = by_question(await answer(replies, used, found["prefixes"]))
         return [held, trained]
 
     tables = asyncio.run(generate())
@@ -154,7 +157,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--questions", type=int, default=40, help="held-out ones of each domain")
-    parser.add_argument("--training", type=int, default=50, help="ones to train heads on, likewise")
+    parser.add_argument("--training", type=int, default=50, help="of the 50 to train heads on")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stage", choices=STAGES, default="report", help="the last one to run")
     given = parser.parse_args()
@@ -162,8 +165,9 @@ def main() -> None:
     data = os.environ.get("FORETHOUGHT_DATA")
     if not data:
         parser.error("FORETHOUGHT_DATA must name the folder that holds gsm8k/")
-    sizes = Sizes(held_out=given.questions, training=given.training)
-    run(load_model(given.model), Plan(given.out, Path(data), sizes, given.seed, given.stage))
+    sizes = Sizes(held_out=given.questions)
+    plan = Plan(given.out, Path(data), sizes, given.seed, given.stage, training=given.training)
+    run(load_model(given.model), plan)
 
 
 if __name__ == "__main__":
