@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from forethought.agent.actions import parse_tool_action
+from forethought.agent.actions import Answer, parse_tool_action
 from forethought.agent.matching import match_action
 from forethought.agent.parsing import (
     Verdict,
@@ -225,6 +225,7 @@ def strings(result: Any) -> Iterable[str]:
         yield from leaves(result)
 
 
+LATER_ANSWER = re.compile(r"(?<=\n)\**(?:final )?answer\**\s*:", re.IGNORECASE)
 SYNTAX = {"call", "use", "final", "answer", "name", "tool", "arguments", "parameters"}
 CALLS = st.sampled_from(
     [
@@ -248,6 +249,8 @@ CALLS = st.sampled_from(
 @given(st.one_of(TEXTS, CALLS, st.tuples(CALLS, TEXTS).map("\n".join)))
 @example("```add```")
 @example("```answer: 4```")
+@example("0\nANSWER:1")
+@example("I add them.\n**Final answer:** five")
 @example('add {"n": 1, "n": 2}')
 @example('{"name": "add", "arguments": {"n": 1}, "note": "and then stop"}')
 def test_an_action_is_read_whole_or_refused_in_words(text: str) -> None:
@@ -256,6 +259,9 @@ def test_an_action_is_read_whole_or_refused_in_words(text: str) -> None:
         assert result
         return
     bare = strip_fence(text)
+    if isinstance(result, Answer):
+        # what was worked out before the answer is no part of it; the action on record holds it all
+        bare = LATER_ANSWER.split(bare)[-1]
     kept = "\n".join(strings(result))
     whole = read_object(bare)
     said = leaves(whole) if whole is not None else [re.sub(r'\\[nrtbfu"\\/]', " ", bare)]
