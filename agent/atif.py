@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from forethought.agent.actions import written
 from forethought.agent.calls import read_calls
 from forethought.agent.errors import DataError, needs
+from forethought.agent.parsing import clean
 from forethought.agent.types import (
     Candidate,
     Decision,
@@ -52,21 +53,21 @@ def to_atif(trace: Trace) -> atif.Trajectory:
     if pending or not told:
         told.append(pending)
     copied = trace.episode.facts.get("forked_at", 0)
-    steps = [atif.Step(step_id=1, source="user", message=_plain(told[0]))]
+    steps = [atif.Step(step_id=1, source="user", message=clean(told[0]))]
     for place, step in enumerate(trace.steps):
         after = told[place + 1] if place + 1 < len(told) else None
         steps.append(_turn(place, step, after, isinstance(copied, int) and place < copied))
     ours: dict[str, Any] = {"episode": _dump(trace.episode)}
     if trace.outcome:
         ours["outcome"] = _dump(trace.outcome)
-        if _plain(pending) == pending:
+        if clean(pending) == pending:
             ours["outcome"].pop("pending", None)
     return atif.Trajectory(
         schema_version=SCHEMA,
-        session_id=_plain(trace.episode.id),
-        trajectory_id=_plain(trace.episode.id),
+        session_id=clean(trace.episode.id),
+        trajectory_id=clean(trace.episode.id),
         agent=atif.Agent(
-            name=OURS, version=_version(), model_name=_plain(trace.episode.model) or None
+            name=OURS, version=_version(), model_name=clean(trace.episode.model) or None
         ),
         steps=steps,
         final_metrics=_totals(trace, len(steps)),
@@ -106,12 +107,12 @@ def _turn(place: int, step: Step, after: str | None, copied: bool) -> atif.Step:
     """One decision as an agent's turn."""
     thought, action = step.decision.candidate.thought, step.decision.action
     ours = _dump(step)
-    if _plain(step.observation) == step.observation:
+    if clean(step.observation) == step.observation:
         ours.pop("observation")
-    if _plain(thought) == thought:
+    if clean(thought) == thought:
         ours["decision"]["candidate"].pop("thought")
     calls = read_calls(action)
-    if _plain(action) == action and (not calls or written(calls) == action):
+    if clean(action) == action and (not calls or written(calls) == action):
         ours["decision"].pop("action")
     usage = sum(step.decision.usage.values(), Usage())
     ids = [f"call-{place}-{number}" for number in range(len(calls))]
@@ -119,8 +120,8 @@ def _turn(place: int, step: Step, after: str | None, copied: bool) -> atif.Step:
     return atif.Step(
         step_id=place + 2,
         source="agent",
-        message="" if calls else _plain(action),
-        reasoning_content=_plain(thought) or None,
+        message="" if calls else clean(action),
+        reasoning_content=clean(thought) or None,
         tool_calls=[
             atif.ToolCall(
                 tool_call_id=name, function_name=call.name, arguments=dict(call.arguments)
@@ -131,7 +132,7 @@ def _turn(place: int, step: Step, after: str | None, copied: bool) -> atif.Step:
         observation=None
         if after is None
         else atif.Observation(
-            results=[atif.ObservationResult(source_call_id=source, content=_plain(after))]
+            results=[atif.ObservationResult(source_call_id=source, content=clean(after))]
         ),
         metrics=atif.Metrics(
             prompt_tokens=usage.prompt_tokens,
@@ -276,11 +277,6 @@ def _text(content: str | Sequence[atif.ContentPart]) -> str:
         part.text or (f"[{part.type} {part.source.path}]" if part.source else "")
         for part in content
     )
-
-
-def _plain(text: str) -> str:
-    """The text without halves of surrogate pairs, which JSON has no place for."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _adapter(kind: type) -> TypeAdapter[Any]:

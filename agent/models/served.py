@@ -17,6 +17,7 @@ from forethought.agent.models.prefix import CORRECTION, INSTRUCTION, append_inst
 from forethought.agent.models.requests import check_requests_allowed
 from forethought.agent.models.retry import Clock
 from forethought.agent.models.wire import Said, Wire, until
+from forethought.agent.parsing import clean
 from forethought.agent.protocols import Hear
 from forethought.agent.types import Message, PrefixMode, Reply, Request
 
@@ -240,7 +241,4 @@ def _passed_over(request: Request, said: Said) -> bool:
 
 def _writable(messages: _Messages) -> _Messages:
     """The messages as they can be sent: half a surrogate pair has no place in UTF-8."""
-    return tuple(
-        replace(message, content=message.content.encode("utf-8", "replace").decode())
-        for message in messages
-    )
+    return tuple(replace(message, content=clean(message.content)) for message in messages)
