@@ -123,8 +123,21 @@ def head_config(row: str = "iql", **changes: object) -> HeadConfig:
     """
     if row not in ROWS:
         raise UnknownName("head configuration", row, ROWS)
+    return _validated({**ROWS[row], **changes})
+
+
+def changed(config: HeadConfig, **changes: object) -> HeadConfig:
+    """Settings with changes, checked again.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _validated({**config.model_dump(), **changes})
+
+
+def _validated(settings: Mapping[str, object]) -> HeadConfig:
     try:
-        return HeadConfig.model_validate({**ROWS[row], **changes})
+        return HeadConfig.model_validate(settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "shares"

@@ -18,7 +18,7 @@ from support_signpost import signpost_traces
 from forethought.valuefn.config import head_config
 from forethought.valuefn.fit import fit_head
 
-CONFIG = head_config(hidden=8, members=2, batch=32, steps=150, learning_rate=3e-3, refit=True)
+CONFIG = head_config(hidden=8, members=2, batch=32, steps=75, learning_rate=3e-3, refit=True)
 
 
 def train(out: Path, checkpoint: Path, tell: int) -> None:
