@@ -1,4 +1,4 @@
-"""What training again on all episodes brings: refit against not, on CaSiNo's train and valid splits.
+"""What training again on all episodes brings, on the train and valid splits of CaSiNo.
 
 Usage: python tests/benchmarks/refit.py [--folds 3] [--seeds 1]
 
@@ -48,7 +48,7 @@ def main() -> None:
     goal = cases.index(SUCCESS_GOAL.text)
     truth = cases.truth[:, goal]
     found = [predictions(cases, arguments.folds, seed) for seed in range(arguments.seeds)]
-    without, with_refit = (np.mean([each[refit] for each in found], axis=0) for refit in (0, 1))
+    without, with_refit = (np.mean([each[refit] for each in found], axis=0) for refit in (False, True))
     print(f"{len(cases)} episodes, {arguments.folds} folds, {arguments.seeds} seeds averaged")
     print("seen    AUC without  with     difference                   calibration error")
     for number, share in enumerate(SHARES):

@@ -17,7 +17,7 @@ from forethought.valuefn.head import Head
 from forethought.valuefn.measures import auc
 from forethought.valuefn.train import EVALUATE_EVERY
 
-SMALL = head_config(hidden=16, members=2, batch=64, steps=400, learning_rate=3e-3)
+SMALL = head_config(hidden=16, members=2, batch=64, steps=250, learning_rate=3e-3)
 SUNNY = "The sun shines."
 
 
