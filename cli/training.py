@@ -52,11 +52,14 @@ def head_to_start_from(folder: Path, row: str | None) -> "Head":
     """The head to go on from.
 
     Raises:
-        ConfigError: If a row of settings is named as well.
+        ConfigError: If a row of settings is named as well, or the head is a control.
         HeadError: If it cannot be read.
     """
     if row is not None:
         raise ConfigError("--from goes on with the settings of its head; leave out --config")
     from forethought.valuefn.head import Head
 
-    return Head.from_pretrained(folder)
+    head = Head.from_pretrained(folder)
+    if head.config.permute:
+        raise ConfigError(f"{folder} is a control, trained on permuted outcomes; name its head")
+    return head

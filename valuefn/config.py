@@ -13,6 +13,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 
 
+_LATER = ("refit",)
+"""Settings that came after heads had names made of the others."""
+
+
 class GoalShares(BaseModel):
     """Share of the loss that each kind of goal gets; they sum to one."""
 
@@ -80,7 +84,10 @@ class HeadConfig(BaseModel):
 
         Settings that came later are left out at their defaults, so that heads keep their names.
         """
-        later: dict[str, Any] = {} if self.refit else {"refit": True}
+        fields = HeadConfig.model_fields
+        later: dict[str, Any] = {
+            name: True for name in _LATER if getattr(self, name) == fields[name].default
+        }
         if self.shares.nearness == GoalShares.model_fields["nearness"].default:
             later["shares"] = {"nearness"}
         settings = self.model_dump_json(exclude=later)

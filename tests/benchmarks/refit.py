@@ -48,7 +48,9 @@ def main() -> None:
     goal = cases.index(SUCCESS_GOAL.text)
     truth = cases.truth[:, goal]
     found = [predictions(cases, arguments.folds, seed) for seed in range(arguments.seeds)]
-    without, with_refit = (np.mean([each[refit] for each in found], axis=0) for refit in (False, True))
+    without, with_refit = (
+        np.mean([each[refit] for each in found], axis=0) for refit in (False, True)
+    )
     print(f"{len(cases)} episodes, {arguments.folds} folds, {arguments.seeds} seeds averaged")
     print("seen    AUC without  with     difference                   calibration error")
     for number, share in enumerate(SHARES):
