@@ -1,0 +1,179 @@
+"""One look at all shards before training: counts, and a sample of rows that fits in memory.
+
+The sample is what everything that needs rows at hand is fitted on: input blocks and support on its
+training rows, early stopping and calibration on its held-out rows. Whether a row is in it is decided
+by hashes of its group, its episode and its step, so equal data give equal samples, in any order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.agent.errors import DataError
+from forethought.valuefn.data import MIN_EPISODES, Dataset, Ints, TextTable
+from forethought.valuefn.keyed import uniform
+from forethought.valuefn.shard_folder import Shard, ShardFolder
+
+SAMPLE = 16384
+"""Training rows in the sample at most, and as many held-out rows."""
+_MARGIN = 1.25
+"""Rows looked at for each row wanted: their number is random, and the surplus is cut."""
+_STEP = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the look found."""
+
+    data: Dataset
+    """The sample; its rows have no following row."""
+    rows: Ints
+    """Training rows of the sample."""
+    held: Ints
+    """Held-out rows of the sample."""
+    train_episodes: int
+    held_episodes: int
+    train_transitions: int
+
+
+class _Row(NamedTuple):
+    """One row of the sample."""
+
+    priority: float
+    place: tuple[int, int]
+    """Shard and row: the order of the stream."""
+    texts: tuple[str, str, str]
+    episode: str
+    key: int
+    group: int
+    step: int
+    length: int
+    reached: NDArray[np.float32]
+
+
+def survey(
+    folder: ShardFolder,
+    share: float,
+    seed: int,
+    *,
+    sample: int = SAMPLE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Survey:
+    """Read all shards once.
+
+    Args:
+        folder: The shards.
+        share: Share of the groups held out, in (0, 1).
+        seed: Equal seeds give equal splits and samples.
+        sample: Most training rows in the sample, and most held-out rows.
+        progress: Told the shards read and how many there are.
+
+    Raises:
+        DataError: If there are too few episodes, none on either side of the split, or no outcome
+            sentence came true in some and failed to in others; or a shard is damaged.
+    """
+    total = folder.manifest.transitions
+    chances = [min(1.0, _MARGIN * sample / (part * total)) for part in (1 - share, share)]
+    found: tuple[list[_Row], list[_Row]] = ([], [])
+    episodes, transitions = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    seen = np.zeros((2, len(folder.manifest.goals)), np.int64)
+    for number in range(len(folder)):
+        shard = folder.load(number)
+        held = shard.held(share, seed)
+        seen += [(shard.reached == value).sum(axis=0) for value in (0, 1)]
+        for side, mask in enumerate((~held, held)):
+            episodes[side] += mask.sum()
+            rows = shard.of_episodes(mask)
+            transitions[side] += len(rows)
+            found[side].extend(_sampled(shard, number, rows, chances[side], seed))
+        if progress is not None:
+            progress(number + 1, len(folder))
+    _check(episodes, seen)
+    kept = [sorted(sorted(side)[:sample], key=lambda row: row.place) for side in found]
+    data = _data(folder, [row for side in kept for row in side])
+    border = len(kept[0])
+    return Survey(
+        data,
+        np.arange(border),
+        np.arange(border, len(data)),
+        int(episodes[0]),
+        int(episodes[1]),
+        int(transitions[0]),
+    )
+
+
+def _sampled(shard: Shard, number: int, rows: Ints, chance: float, seed: int) -> list[_Row]:
+    with np.errstate(over="ignore"):
+        keys = shard.keys[shard.episode[rows]] + shard.step[rows].astype(np.uint64) * np.uint64(
+            _STEP
+        )
+    priority = uniform(keys, "sample", seed)
+    return [
+        _Row(
+            float(priority[place]),
+            (number, int(row)),
+            (
+                shard.texts["state"][shard.columns["state"][row]],
+                shard.texts["thought"][shard.columns["thought"][row]],
+                shard.texts["prefix"][shard.columns["prefix"][row]],
+            ),
+            shard.ids[shard.episode[row]],
+            int(shard.keys[shard.episode[row]]),
+            int(shard.groups[shard.episode[row]]),
+            int(shard.step[row]),
+            int(shard.length[row]),
+            shard.reached[shard.episode[row]],
+        )
+        for place, row in enumerate(rows)
+        if priority[place] < chance
+    ]
+
+
+def _check(episodes: Ints, seen: Ints) -> None:
+    """See that there is something to learn and something to judge it by."""
+    if episodes.sum() < MIN_EPISODES:
+        raise DataError(
+            f"{episodes.sum()} finished episodes are too few to train on; at least {MIN_EPISODES} "
+            "are needed"
+        )
+    if not episodes.all():
+        raise DataError(
+            "all episodes fall on one side of the held-out split: there are too few groups; give "
+            "episodes a fact group of their own"
+        )
+    if not (seen > 0).all(axis=0).any():
+        raise DataError(
+            f"nothing to learn: all of {seen.shape[1]} outcome sentences came out the same way in "
+            "every episode"
+        )
+
+
+def _data(folder: ShardFolder, rows: list[_Row]) -> Dataset:
+    tables = [TextTable(), TextTable(), TextTable()]
+    places: dict[int, int] = {}
+    firsts: list[_Row] = []
+    table = np.empty((len(rows), 6), dtype=np.int64)
+    for number, row in enumerate(rows):
+        if row.key not in places:
+            places[row.key] = len(firsts)
+            firsts.append(row)
+        texts = [each.add(text) for each, text in zip(tables, row.texts, strict=True)]
+        table[number] = (*texts, places[row.key], row.step, row.length)
+    state, thought, prefix, episode, step, length = table.T
+    return Dataset(
+        *(each.texts for each in tables),
+        goals=list(folder.manifest.goals),
+        episodes=[row.episode for row in firsts],
+        groups=np.asarray([row.group for row in firsts], dtype=np.uint64).view(np.int64),
+        state=state,
+        thought=thought,
+        prefix=prefix,
+        following=np.full(len(rows), -1),
+        episode=episode,
+        step=step,
+        length=length,
+        reached=np.stack([row.reached for row in firsts]),
+    )
