@@ -29,8 +29,8 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What the later stages need of the earlier ones."""
+class FitRun:
+    """Rows in memory, all or a sample: what is fitted after training is fitted on them."""
 
     data: Dataset
     encoded: Mapping[str, Floats]
@@ -73,7 +73,7 @@ def fit_head(
         if not np.isfinite(vectors).all():
             raise DataError(f"the encoder gave numbers that are not finite for some {name} texts")
     inputs = make_inputs(encoded, make_blocks(encoded, data, rows))
-    run = _Run(data, encoded, inputs, rows, held_rows)
+    run = FitRun(data, encoded, inputs, rows, held_rows)
     source = MemorySource(
         data,
         inputs,
@@ -83,12 +83,30 @@ def fit_head(
         next_judged=OBJECTIVES[config.objective].next_judged,
     )
     trained = Trainer(source, config).run(progress)
-    scores = _scores(run, trained, held_rows)
-    calibration = fit_calibration(
-        scores, data.truth(held_rows), data.groups[data.episode[held_rows]]
-    )
+    about = {
+        "episodes": len(data.episodes),
+        "transitions": len(data),
+        "worlds": sorted({trace.episode.env for trace in traces}),
+    }
+    return finish(run, trained, config, encoder, about)
+
+
+def finish(
+    run: FitRun, trained: Trained, config: HeadConfig, encoder: Encoder, about: Mapping[str, Any]
+) -> Head:
+    """Calibrate trained weights, measure them on held-out rows, and keep the evidence.
+
+    Args:
+        run: Rows in memory.
+        trained: What training gave.
+        config: The settings.
+        encoder: Of the texts.
+        about: What the head was trained on, for its metrics.
+    """
+    data, held = run.data, run.held
+    scores = _scores(run, trained, held)
+    calibration = fit_calibration(scores, data.truth(held), data.groups[data.episode[held]])
     support, references = _support(run, config.seed)
-    worlds = sorted({trace.episode.env for trace in traces})
     return Head(
         config,
         encoder.fingerprint,
@@ -99,7 +117,7 @@ def fit_head(
         calibration,
         support,
         references,
-        _metrics(run, trained, scores, calibration, worlds),
+        _metrics(run, trained, scores, calibration, about),
     )
 
 
@@ -115,7 +133,7 @@ def _judged(inputs: Inputs, data: Dataset, rows: Ints) -> Floats:
     )
 
 
-def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
+def _scores(run: FitRun, trained: Trained, rows: Ints) -> Floats:
     """Raw scores of each member for every outcome sentence, shape `(M, len(rows), G)`."""
     critic = Critic(trained.weights)
     parts = [
@@ -125,7 +143,7 @@ def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
+def _support(run: FitRun, seed: int) -> tuple[Support, tuple[Reference, ...]]:
     """Reference points, thresholds, and the texts behind the points."""
     data, inputs = run.data, run.inputs
     kept = run.rows[sample_rows(len(run.rows), REFERENCES, seed)]
@@ -164,7 +182,11 @@ def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
 
 
 def _metrics(
-    run: _Run, trained: Trained, scores: Floats, calibration: Calibration, worlds: list[str]
+    run: FitRun,
+    trained: Trained,
+    scores: Floats,
+    calibration: Calibration,
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What held-out episodes showed, and the learning curve."""
     truth = run.data.truth(run.held)
@@ -172,11 +194,7 @@ def _metrics(
     known = ~np.isnan(truth)
     update, loss = trained.best
     return {
-        "data": {
-            "episodes": len(run.data.episodes),
-            "transitions": len(run.data),
-            "worlds": worlds,
-        },
+        "data": dict(about),
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
             "loss": loss,

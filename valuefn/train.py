@@ -56,10 +56,21 @@ class Trainer:
         source: The data.
         config: The settings.
         device: Where the networks lie; the source's tensors must lie there too.
+        every: Updates between looks at the held-out rows.
+        patience: Looks without improvement after which training stops.
     """
 
-    def __init__(self, source: Source, config: HeadConfig, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        source: Source,
+        config: HeadConfig,
+        *,
+        device: str = "cpu",
+        every: int = EVALUATE_EVERY,
+        patience: int = PATIENCE,
+    ) -> None:
         self.source, self.config = source, config
+        self.every, self.patience = every, patience
         self.row = OBJECTIVES[config.objective]
         self.networks = make_networks(source.sizes, config, device)
         self._rng = np.random.default_rng([config.seed, 1])
@@ -85,7 +96,7 @@ class Trainer:
         waited = 0
         for update in range(1, self.config.steps + 1):
             self.update()
-            if update % EVALUATE_EVERY and update != self.config.steps:
+            if update % self.every and update != self.config.steps:
                 continue
             loss = self.held_out_loss()
             if not history or loss < min(value for _, value in history):
@@ -95,7 +106,7 @@ class Trainer:
             history.append((update, loss))
             if progress is not None:
                 progress(update, self.config.steps, loss)
-            if waited >= PATIENCE:
+            if waited >= self.patience:
                 break
         return Trained(best, history)
 
