@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,10 @@ from forethought.cli.console import Screen, count, with_interval
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.shard_manifest import is_shards, read_manifest
 
 if TYPE_CHECKING:
+    from forethought.valuefn.head import Head
     from forethought.valuefn.improve import Improved
 
 
@@ -157,21 +159,16 @@ def train_value(
     screen = Screen(as_json=as_json)
     config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
-    traces = load_traces(names, screen)
-    from forethought.valuefn.fit import fit_head
-
+    fit = _fit_on(names, screen)
     began = time.perf_counter()
     with screen.progress() as tell:
-        head = fit_head(
-            traces, config, progress=lambda update, most, _: tell("train", update, most)
-        )
+        head = fit(config, lambda update, most, _: tell("train", update, most))
         folder = head.save_pretrained(out)
         permuted = None
         if control:
-            permuted = fit_head(
-                traces,
+            permuted = fit(
                 config.model_copy(update={"permute": True}),
-                progress=lambda update, most, _: tell("train the control", update, most),
+                lambda update, most, _: tell("train the control", update, most),
             ).save_pretrained(out / "permuted")
     seconds = time.perf_counter() - began
     held = head.metrics["held_out"]
@@ -189,6 +186,36 @@ def train_value(
             "seconds": seconds,
         }
     )
+
+
+def _fit_on(
+    names: Sequence[str], screen: Screen
+) -> "Callable[[HeadConfig, Callable[[int, int, float], None]], Head]":
+    """Training on traces in memory, or on one folder of shards.
+
+    Raises:
+        ConfigError: If shards are named beside other data.
+        DataError: If the traces, or the shards' manifest, cannot be read.
+    """
+    sharded = [name for name in names if is_shards(name)]
+    if not sharded:
+        traces = load_traces(names, screen)
+        from forethought.valuefn.fit import fit_head
+
+        return lambda config, progress: fit_head(traces, config, progress=progress)
+    if len(names) > 1:
+        raise ConfigError(
+            f"{sharded[0]} holds shards, which are trained on alone; write all traces into one "
+            "folder with forethought shards"
+        )
+    if not read_manifest(Path(sharded[0])).complete:
+        screen.warn(
+            f"{sharded[0]}: writing was stopped; go on with forethought shards ... --resume, or "
+            "train on the part that is there"
+        )
+    from forethought.valuefn.shard_fit import fit_shards
+
+    return lambda config, progress: fit_shards(sharded[0], config, progress=progress)
 
 
 def held_out_table(metrics: Mapping[str, Any]) -> Table:

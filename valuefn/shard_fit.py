@@ -21,7 +21,7 @@ from forethought.valuefn.shard_survey import SAMPLE, survey
 from forethought.valuefn.shard_window import encode_whole
 from forethought.valuefn.train import EVALUATE_EVERY, PATIENCE, Progress, Trainer
 
-LOOKS = 100
+LOOKS = 50
 """Looks at the held-out rows at most."""
 
 

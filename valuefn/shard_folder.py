@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from forethought.agent.errors import DataError, needs
 from forethought.valuefn.data import Ints
 from forethought.valuefn.keyed import Keys, mix, uniform
-from forethought.valuefn.shards import SCHEMA, TEXTS, Manifest, digest_of, read_manifest
+from forethought.valuefn.shard_manifest import Manifest, digest_of, read_manifest
+from forethought.valuefn.shards import SCHEMA, TEXTS
 
 with needs("Parquet shards", "pip install 'forethought[parquet]'"):
     import pyarrow as pa
@@ -155,6 +156,8 @@ def _whole(step: Ints, length: Ints, first: Ints) -> bool:
 
 def _numbers(column: Any, kind: Any) -> NDArray[Any]:
     """A column without gaps as an array of its own."""
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=kind) if not isinstance(
-        column, pa.ChunkedArray
-    ) else np.asarray(column.to_numpy(), dtype=kind)
+    return (
+        np.asarray(column.to_numpy(zero_copy_only=False), dtype=kind)
+        if not isinstance(column, pa.ChunkedArray)
+        else np.asarray(column.to_numpy(), dtype=kind)
+    )

@@ -91,16 +91,13 @@ class ShardSource:
     def seek(self, position: Mapping[str, int]) -> None:
         """Fill the window as it was at a position."""
         self._drawn_from = None
-        self._window = ShardWindow(
-            self._encoder, self._inputs.blocks, self._folder.manifest.goals
-        )
-        if not position["held"]:
-            return
+        self._window = ShardWindow(self._encoder, self._inputs.blocks, self._folder.manifest.goals)
         self._next = position["next"] - position["held"]
         for _ in range(position["held"]):
             self._enter(drop=0)
         self._left = position["left"]
-        self._rebuilt()
+        if position["held"]:
+            self._rebuilt()
 
     def _fill(self) -> None:
         """Take shards in until the window is full or holds them all."""
@@ -152,6 +149,4 @@ def bootstrap_of(keys: Keys, config: HeadConfig) -> Floats:
     """How often each member's sample holds each episode, by its key, shape `(M, E)`."""
     if config.members == 1:
         return np.ones((1, len(keys)), np.float32)
-    return np.stack(
-        [poisson(keys, f"bootstrap {m}", config.seed) for m in range(config.members)]
-    )
+    return np.stack([poisson(keys, f"bootstrap {m}", config.seed) for m in range(config.members)])

@@ -86,9 +86,7 @@ class ShardWindow:
         goals: Outcome sentences.
     """
 
-    def __init__(
-        self, encoder: Encoder, blocks: Mapping[str, Block], goals: Sequence[str]
-    ) -> None:
+    def __init__(self, encoder: Encoder, blocks: Mapping[str, Block], goals: Sequence[str]) -> None:
         self._goals = list(goals)
         self._parts: list[_Part] = []
         kinds = {"state": ("state", "goal"), "thought": ("thought",), "prefix": ("prefix",)}
@@ -161,9 +159,7 @@ class ShardWindow:
         before = np.cumsum([0, *(len(part.ids) for part in parts)])
         step = np.concatenate([part.step for part in parts])
         length = np.concatenate([part.length for part in parts])
-        column = {
-            name: np.concatenate([part.slots[name] for part in parts]) for name in _COLUMNS
-        }
+        column = {name: np.concatenate([part.slots[name] for part in parts]) for name in _COLUMNS}
         return Dataset(
             *(list(self._texts[name].slots) for name in _COLUMNS),
             goals=self._goals,

@@ -21,24 +21,28 @@ rows that wait for the next shard, and what lies in the folder can be trained on
 Reading: `shard_folder`.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from forethought.agent.errors import ConfigError, DataError, needs
 from forethought.agent.types import Trace
 from forethought.valuefn.keyed import key_of
+from forethought.valuefn.shard_manifest import (
+    MANIFEST,
+    Manifest,
+    ShardEntry,
+    digest_of,
+    is_shards,
+    read_manifest,
+)
 
 with needs("Parquet shards", "pip install 'forethought[parquet]'"):
     import pyarrow as pa
     from pyarrow import parquet
 
-FORMAT = 1
-MANIFEST = "manifest.json"
 ROWS = 32768
 """Transitions in a shard, where nothing else is asked for."""
 TEXTS = ("state", "thought", "prefix", "episode")
@@ -55,97 +59,6 @@ SCHEMA = pa.schema(
         ("missed", pa.list_(pa.int32())),
     ]
 )
-
-
-class _AnyManifest(BaseModel):
-    """The one field that manifests of every format have."""
-
-    format: int
-
-
-class ShardEntry(BaseModel):
-    """One shard, as the manifest knows it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str
-    rows: int
-    episodes: int
-    digest: str
-    """BLAKE2b of the file's bytes, 16 bytes in hexadecimal."""
-
-
-class Manifest(BaseModel):
-    """What a folder of shards holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int = FORMAT
-    complete: bool = False
-    """Whether the stream of episodes was read to its end."""
-    read: int = 0
-    """Episodes read from the stream, those that cannot be trained on too."""
-    goals: tuple[str, ...] = ()
-    """Outcome sentences; rows name them by their place here."""
-    worlds: tuple[str, ...] = ()
-    instance: int | None = None
-    """The first instance met."""
-    instances: bool = False
-    """Whether there are others. Where there are none, each episode is a group of its own."""
-    shards: tuple[ShardEntry, ...] = ()
-
-    @property
-    def transitions(self) -> int:
-        """Rows of all shards."""
-        return sum(shard.rows for shard in self.shards)
-
-    @property
-    def episodes(self) -> int:
-        """Episodes of all shards."""
-        return sum(shard.episodes for shard in self.shards)
-
-    @property
-    def digest(self) -> str:
-        """Changes when any of the data does."""
-        parts = (*self.goals, str(self.instances), *(shard.digest for shard in self.shards))
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def is_shards(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a folder that holds shards, or their manifest."""
-    folder = Path(path)
-    return (folder / MANIFEST).is_file() or any(folder.glob("shard-*.parquet"))
-
-
-def digest_of(content: bytes) -> str:
-    """The digest that a manifest keeps of a shard's bytes."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder.
-
-    Raises:
-        DataError: If there is none, or it is damaged or of another format.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise DataError(
-            f"{folder} has no {MANIFEST}; write the shards again with forethought shards"
-        )
-    try:
-        text = path.read_bytes()
-        version = _AnyManifest.model_validate_json(text).format
-        if version != FORMAT:
-            raise DataError(
-                f"{folder} has shards of format {version}, this version reads {FORMAT}; write "
-                "them again with forethought shards"
-            )
-        return Manifest.model_validate_json(text)
-    except (OSError, ValidationError) as error:
-        raise DataError(
-            f"{path} is damaged; write the shards again with forethought shards"
-        ) from error
 
 
 def write_shards(
@@ -241,9 +154,7 @@ class _Writer:
                 self.columns[name].append(value)
 
     def _places(self, goals: Iterable[str]) -> list[int]:
-        return [
-            self._goals.setdefault(plain_text(goal), len(self._goals)) for goal in goals
-        ]
+        return [self._goals.setdefault(plain_text(goal), len(self._goals)) for goal in goals]
 
     def flush(self, *, complete: bool) -> None:
         """Write the waiting rows as a shard, and the manifest."""
@@ -270,7 +181,7 @@ class _Writer:
 
     def _write_shard(self, name: str) -> ShardEntry:
         arrays = [
-            pa.array(map(plain_text, column), pa.string()).dictionary_encode()
+            _strings(column).dictionary_encode()
             if field in TEXTS
             else pa.array(column, SCHEMA.field(field).type)
             for field, column in self.columns.items()
@@ -283,6 +194,14 @@ class _Writer:
         return ShardEntry(
             file=name, rows=len(table), episodes=self._episodes, digest=digest_of(content)
         )
+
+
+def _strings(column: list[object]) -> Any:
+    """A column of texts, as UTF-8 can hold them."""
+    try:
+        return pa.array(column, pa.string())
+    except UnicodeEncodeError:
+        return pa.array(map(plain_text, column), pa.string())
 
 
 def plain_text(text: object) -> str:
