@@ -5,9 +5,10 @@ Reads traces and prints figures; how a head is trained and judged is the value p
 
 import asyncio
 import json
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,17 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.sharding import Fit, fit_of_shards
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, head_config
-from forethought.valuefn.shard_manifest import is_shards, read_manifest
 
 if TYPE_CHECKING:
-    from forethought.valuefn.head import Head
     from forethought.valuefn.improve import Improved
+
+
+_MUCH_UNSEEN = 0.05
+"""Mean share of a text's features, above which it is said that a head cannot see them."""
 
 
 def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
@@ -59,6 +63,40 @@ def check_head_place(out: Path) -> None:
     ):
         raise ConfigError(f"{out} exists and is not a head; choose another --out")
     check_folder(out.parent)
+
+
+def checkpoint_place(out: Path, *, resume: bool) -> Path:
+    """Where the training of a head is written down as it goes: beside the head, `HEAD.checkpoint`.
+
+    Raises:
+        ConfigError: If there is an unfinished training and it is not to be resumed, or none to
+            resume.
+    """
+    place = out.with_name(f"{out.name}.checkpoint")
+    unfinished = place.is_dir() and any(place.rglob("*.safetensors"))
+    if unfinished and not resume:
+        raise ConfigError(
+            f"{place} holds an unfinished training; add --resume to go on, or delete it to start "
+            "over"
+        )
+    if resume and not unfinished:
+        raise ConfigError(f"there is nothing to resume in {place}; leave out --resume")
+    return place
+
+
+def warn_of_data(metrics: Mapping[str, Any], screen: Screen) -> None:
+    """Say what the head could not learn from these traces."""
+    never = metrics["data"]["never_reached"]
+    if never:
+        some = "; ".join(never[:3]) + ("; ..." if len(never) > 3 else "")
+        screen.warn(f"{count(len(never), 'goal')} never reached in these traces: {some}")
+    unseen = metrics.get("start", {}).get("unseen", {})
+    said = [f"{name} {share:.0%}" for name, share in unseen.items() if share >= _MUCH_UNSEEN]
+    if said:
+        screen.warn(
+            f"the head to start from cannot see all of these texts ({', '.join(said)} of them lies "
+            "on features new to it); train without --from if that matters"
+        )
 
 
 def settings(
@@ -153,24 +191,33 @@ def train_value(
     objective: str | None,
     seed: int,
     control: bool,
+    start: Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
     as_json: bool,
 ) -> None:
-    """Train a head, and its control where asked for."""
+    """Train a head, and its control where asked for; a killed training can be resumed."""
     screen = Screen(as_json=as_json)
     config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
-    fit = _fit_on(names, screen)
+    checkpoint = checkpoint_place(out, resume=resume)
+    fit = fit_of_shards(names, start=start, device=device, screen=screen) or _fit_of_traces(
+        load_traces(names, screen), start, device
+    )
     began = time.perf_counter()
     with screen.progress() as tell:
-        head = fit(config, lambda update, most, _: tell("train", update, most))
+        head = fit(config, checkpoint, lambda update, most, _: tell("train", update, most))
         folder = head.save_pretrained(out)
         permuted = None
         if control:
             permuted = fit(
                 config.model_copy(update={"permute": True}),
+                checkpoint / "permuted",
                 lambda update, most, _: tell("train the control", update, most),
             ).save_pretrained(out / "permuted")
+    shutil.rmtree(checkpoint, ignore_errors=True)
     seconds = time.perf_counter() - began
+    warn_of_data(head.metrics, screen)
     held = head.metrics["held_out"]
     screen.say(held_out_table(head.metrics))
     screen.say(f"head: {folder}")
@@ -183,39 +230,26 @@ def train_value(
             "config": config.model_dump(),
             "data": head.metrics["data"],
             "held_out": held,
+            "start": head.metrics.get("start"),
             "seconds": seconds,
         }
     )
 
 
-def _fit_on(
-    names: Sequence[str], screen: Screen
-) -> "Callable[[HeadConfig, Callable[[int, int, float], None]], Head]":
-    """Training on traces in memory, or on one folder of shards.
+def _fit_of_traces(traces: Sequence[Trace], start: Path | None, device: str) -> Fit:
+    """Training on traces in memory; a control starts from nothing."""
+    from forethought.valuefn.fit import fit_head
+    from forethought.valuefn.head import Head
 
-    Raises:
-        ConfigError: If shards are named beside other data.
-        DataError: If the traces, or the shards' manifest, cannot be read.
-    """
-    sharded = [name for name in names if is_shards(name)]
-    if not sharded:
-        traces = load_traces(names, screen)
-        from forethought.valuefn.fit import fit_head
-
-        return lambda config, progress: fit_head(traces, config, progress=progress)
-    if len(names) > 1:
-        raise ConfigError(
-            f"{sharded[0]} holds shards, which are trained on alone; write all traces into one "
-            "folder with forethought shards"
-        )
-    if not read_manifest(Path(sharded[0])).complete:
-        screen.warn(
-            f"{sharded[0]}: writing was stopped; go on with forethought shards ... --resume, or "
-            "train on the part that is there"
-        )
-    from forethought.valuefn.shard_fit import fit_shards
-
-    return lambda config, progress: fit_shards(sharded[0], config, progress=progress)
+    began_from = None if start is None else Head.from_pretrained(start)
+    return lambda config, checkpoint, progress: fit_head(
+        traces,
+        config,
+        start=None if config.permute else began_from,
+        checkpoint=checkpoint,
+        device=device,
+        progress=progress,
+    )
 
 
 def held_out_table(metrics: Mapping[str, Any]) -> Table:

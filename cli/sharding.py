@@ -1,7 +1,8 @@
-"""`shards`: episodes written as Parquet shards, one by one, for training past memory."""
+"""`shards`, and `train value` on them: episodes as Parquet shards, for training past memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.trace import stream_traces
@@ -9,7 +10,14 @@ from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count
 from forethought.envs.casino import DATASET, casino_traces
-from forethought.valuefn.shard_manifest import is_shards
+from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.shard_manifest import is_shards, read_manifest
+
+if TYPE_CHECKING:
+    from forethought.valuefn.head import Head
+
+Fit = Callable[[HeadConfig, Path, Callable[[int, int, float], None]], "Head"]
+"""Training with settings, a folder for checkpoints, and somebody to be told of progress."""
 
 
 def write_shards(
@@ -52,6 +60,37 @@ def write_shards(
             "goals": list(manifest.goals),
             "digest": manifest.digest,
         }
+    )
+
+
+def fit_of_shards(
+    names: Sequence[str], *, start: Path | None, device: str, screen: Screen
+) -> Fit | None:
+    """Training on a folder of shards; `None` where none is named.
+
+    Raises:
+        ConfigError: If shards are named beside other data, or with a head to go on from.
+        DataError: If the manifest is missing, damaged or of another format.
+    """
+    sharded = [name for name in names if is_shards(name)]
+    if not sharded:
+        return None
+    if len(names) > 1:
+        raise ConfigError(
+            f"{sharded[0]} holds shards, which are trained on alone; write all traces into one "
+            "folder with forethought shards"
+        )
+    if start is not None:
+        raise ConfigError("--from goes on with traces, not with shards; leave one of them out")
+    if not read_manifest(Path(sharded[0])).complete:
+        screen.warn(
+            f"{sharded[0]}: writing was stopped before its end; this trains on the part that is "
+            "there"
+        )
+    from forethought.valuefn.shard_fit import fit_shards
+
+    return lambda config, checkpoint, progress: fit_shards(
+        sharded[0], config, checkpoint=checkpoint, device=device, progress=progress
     )
 
 

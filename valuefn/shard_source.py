@@ -36,6 +36,7 @@ class ShardSource:
         held_out: Share of the groups held out.
         window: Bytes of features at most, unless one shard alone has more.
         next_judged: Whether batches hold what was judged at the next decision.
+        device: Where the batches lie.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class ShardSource:
         held_out: float,
         window: int = WINDOW,
         next_judged: bool = False,
+        device: str = "cpu",
     ) -> None:
         self._folder, self._sample, self._inputs = folder, sample, inputs
         self._encoder, self._config, self._held_out = encoder, config, held_out
-        self._limit, self._next_judged = window, next_judged
+        self._limit, self._next_judged, self._device = window, next_judged, device
         self.sizes, self.outcomes = sample.sizes, sample.outcomes
         self.outcome_weights = sample.outcome_weights
         self._order = np.random.default_rng([config.seed, 3]).permutation(len(folder))
@@ -140,6 +142,7 @@ class ShardSource:
             np.empty(0, np.int64),
             self._config,
             next_judged=self._next_judged,
+            device=self._device,
             boot=bootstrap_of(self._window.keys, self._config),
         )
         return self._drawn_from

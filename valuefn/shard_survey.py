@@ -5,14 +5,14 @@ training rows, early stopping and calibration on its held-out rows. Whether a ro
 by hashes of its group, its episode and its step, so equal data give equal samples, in any order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import DataError
+from forethought.agent.errors import DataError, UnknownName
 from forethought.valuefn.data import MIN_EPISODES, Dataset, Ints, TextTable
 from forethought.valuefn.keyed import uniform
 from forethought.valuefn.shard_folder import Shard, ShardFolder
@@ -37,6 +37,8 @@ class Survey:
     train_episodes: int
     held_episodes: int
     train_transitions: int
+    never_reached: list[str]
+    """Outcome sentences that some episodes name and none reached."""
 
 
 class _Row(NamedTuple):
@@ -59,6 +61,7 @@ def survey(
     share: float,
     seed: int,
     *,
+    focus: str = "",
     sample: int = SAMPLE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
@@ -68,23 +71,26 @@ def survey(
         folder: The shards.
         share: Share of the groups held out, in (0, 1).
         seed: Equal seeds give equal splits and samples.
+        focus: Outcome sentence that matters most; empty for none.
         sample: Most training rows in the sample, and most held-out rows.
         progress: Told the shards read and how many there are.
 
     Raises:
         DataError: If there are too few episodes, none on either side of the split, or no outcome
             sentence came true in some and failed to in others; or a shard is damaged.
+        UnknownName: If no episode names the focus.
     """
     total = folder.manifest.transitions
     chances = [min(1.0, _MARGIN * sample / (part * total)) for part in (1 - share, share)]
     found: tuple[list[_Row], list[_Row]] = ([], [])
     episodes, transitions = np.zeros(2, np.int64), np.zeros(2, np.int64)
-    seen = np.zeros((2, len(folder.manifest.goals)), np.int64)
+    goals = folder.manifest.goals
+    seen = np.zeros((2, 2, len(goals)), np.int64)  # side, missed or reached, goal
     for number in range(len(folder)):
         shard = folder.load(number)
         held = shard.held(share, seed)
-        seen += [(shard.reached == value).sum(axis=0) for value in (0, 1)]
         for side, mask in enumerate((~held, held)):
+            seen[side] += [(shard.reached[mask] == value).sum(axis=0) for value in (0, 1)]
             episodes[side] += mask.sum()
             rows = shard.of_episodes(mask)
             transitions[side] += len(rows)
@@ -92,6 +98,7 @@ def survey(
         if progress is not None:
             progress(number + 1, len(folder))
     _check(episodes, seen)
+    _check_focus(focus, goals, seen)
     kept = [sorted(sorted(side)[:sample], key=lambda row: row.place) for side in found]
     data = _data(folder, [row for side in kept for row in side])
     border = len(kept[0])
@@ -102,6 +109,7 @@ def survey(
         int(episodes[0]),
         int(episodes[1]),
         int(transitions[0]),
+        [goal for goal, times in zip(goals, seen[:, 1].sum(axis=0), strict=True) if not times],
     )
 
 
@@ -144,10 +152,30 @@ def _check(episodes: Ints, seen: Ints) -> None:
             "all episodes fall on one side of the held-out split: there are too few groups; give "
             "episodes a fact group of their own"
         )
-    if not (seen > 0).all(axis=0).any():
+    both = seen.sum(axis=0)
+    if not (both > 0).all(axis=0).any():
+        said = f"all of {both.shape[1]} outcome sentences came out the same way"
+        said = said if both.shape[1] else "no outcome is named"
+        raise DataError(f"nothing to learn: {said} in every episode")
+    if not (seen[0] > 0).all(axis=0).any():
         raise DataError(
-            f"nothing to learn: all of {seen.shape[1]} outcome sentences came out the same way in "
-            "every episode"
+            f"no outcome sentence both came true and failed among the {episodes[0]} episodes to "
+            "train on; give more episodes"
+        )
+    if not seen[1].any():
+        raise DataError("none of the held-out episodes says how it ended; give more episodes")
+
+
+def _check_focus(focus: str, goals: Sequence[str], seen: Ints) -> None:
+    """See that the focus is named, and came true in some episodes and not in others."""
+    if not focus:
+        return
+    if focus not in goals:
+        raise UnknownName("goal", focus, goals)
+    if not seen.sum(axis=0)[:, list(goals).index(focus)].all():
+        raise DataError(
+            f"the focus {focus!r} came out the same way in every episode; there is nothing to "
+            "learn about it"
         )
 
 
