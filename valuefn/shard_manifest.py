@@ -1,4 +1,4 @@
-"""What a folder of shards says of itself: its manifest, readable without the package for Parquet."""
+"""The manifest of a folder of shards, readable without the package for Parquet."""
 
 import hashlib
 import os

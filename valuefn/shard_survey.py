@@ -1,8 +1,8 @@
 """One look at all shards before training: counts, and a sample of rows that fits in memory.
 
 The sample is what everything that needs rows at hand is fitted on: input blocks and support on its
-training rows, early stopping and calibration on its held-out rows. Whether a row is in it is decided
-by hashes of its group, its episode and its step, so equal data give equal samples, in any order.
+training rows, early stopping and calibration on its held-out rows. Whether a row is in it is
+decided by hashes of its group, its episode and its step: equal data give equal samples.
 """
 
 from collections.abc import Callable, Sequence

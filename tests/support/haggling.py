@@ -34,8 +34,8 @@ TACTICS = (
 THINGS = tuple(
     f"{kind} {name}"
     for kind, name in product(
-        ("red", "old", "small", "heavy", "second", "painted", "missing", "spare", "cheap", "rare"),
-        ("lamp", "boat", "carpet", "wheel", "clock", "piano", "kettle", "ladder", "saddle", "mirror"),
+        ("red", "old", "small", "heavy", "second", "new", "missing", "spare", "cheap", "rare"),
+        ("lamp", "boat", "carpet", "wheel", "clock", "piano", "kettle", "ladder", "tent", "box"),
     )
 )  # fmt: skip
 EFFECTS = np.array(
