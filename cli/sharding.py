@@ -64,7 +64,7 @@ def write_shards(
 
 
 def fit_of_shards(
-    names: Sequence[str], *, start: Path | None, device: str, screen: Screen
+    names: Sequence[str], *, start: "Head | None", device: str, screen: Screen
 ) -> Fit | None:
     """Training on a folder of shards; `None` where none is named.
 
