@@ -29,7 +29,8 @@ def uniform(keys: Keys, purpose: str, seed: int) -> NDArray[np.float64]:
         purpose: What they are for: other purposes, independent numbers.
         seed: Other seeds, independent numbers.
     """
-    return (mix(keys, purpose, seed) >> np.uint64(11)) * 2.0**-53
+    top = mix(keys, purpose, seed) >> np.uint64(11)
+    return top.astype(np.float64) * 2.0**-53
 
 
 def poisson(keys: Keys, purpose: str, seed: int) -> NDArray[np.float32]:

@@ -120,7 +120,7 @@ class ShardFolder:
         length = _numbers(table.column("length"), np.int64)
         first = np.flatnonzero(step == 0)
         episode = np.cumsum(step == 0) - 1
-        if not len(first) or not _whole(step, length, first):
+        if not _whole(step, length, first):
             raise DataError(f"{path} holds parts of episodes; write the shards again")
         starts = table.take(pa.array(first))
         groups = _numbers(starts.column("group"), np.uint64)
@@ -149,15 +149,15 @@ class ShardFolder:
 
 def _whole(step: Ints, length: Ints, first: Ints) -> bool:
     """Whether rows are whole episodes, one after the other, in order."""
+    if not len(first) or first[0] != 0:
+        return False
     sizes = np.diff(np.append(first, len(step)))
-    expected = np.arange(len(step)) - np.repeat(first, sizes) if first[0] == 0 else step - 1
-    return bool((step == expected).all() and (length == np.repeat(sizes, sizes)).all())
+    counted = np.arange(len(step)) - np.repeat(first, sizes)
+    return bool((step == counted).all() and (length == np.repeat(sizes, sizes)).all())
 
 
-def _numbers(column: Any, kind: Any) -> NDArray[Any]:
-    """A column without gaps as an array of its own."""
-    return (
-        np.asarray(column.to_numpy(zero_copy_only=False), dtype=kind)
-        if not isinstance(column, pa.ChunkedArray)
-        else np.asarray(column.to_numpy(), dtype=kind)
-    )
+def _numbers(column: Any, kind: type[np.generic]) -> NDArray[Any]:
+    """A column without gaps as a NumPy array."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=kind)

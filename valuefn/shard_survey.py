@@ -192,7 +192,9 @@ def _data(folder: ShardFolder, rows: list[_Row]) -> Dataset:
         table[number] = (*texts, places[row.key], row.step, row.length)
     state, thought, prefix, episode, step, length = table.T
     return Dataset(
-        *(each.texts for each in tables),
+        states=tables[0].texts,
+        thoughts=tables[1].texts,
+        prefixes=tables[2].texts,
         goals=list(folder.manifest.goals),
         episodes=[row.episode for row in firsts],
         groups=np.asarray([row.group for row in firsts], dtype=np.uint64).view(np.int64),

@@ -161,7 +161,9 @@ class ShardWindow:
         length = np.concatenate([part.length for part in parts])
         column = {name: np.concatenate([part.slots[name] for part in parts]) for name in _COLUMNS}
         return Dataset(
-            *(list(self._texts[name].slots) for name in _COLUMNS),
+            states=list(self._texts["state"].slots),
+            thoughts=list(self._texts["thought"].slots),
+            prefixes=list(self._texts["prefix"].slots),
             goals=self._goals,
             episodes=[name for part in parts for name in part.ids],
             groups=np.concatenate([part.groups for part in parts]).view(np.int64),
