@@ -21,12 +21,14 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.sharding import Fit, fit_of_shards
 from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, changed, head_config
 
 if TYPE_CHECKING:
+    from forethought.valuefn.head import Head
     from forethought.valuefn.improve import Improved
 
 
@@ -165,28 +167,19 @@ def train_value(
     config = settings(base, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
     checkpoint = checkpoint_place(out, resume=resume)
-    from forethought.valuefn.fit import fit_head
-
-    traces = load_traces(names, screen)
+    fit = fit_of_shards(names, start=before, device=device, screen=screen) or _fit_of_traces(
+        load_traces(names, screen), before, device
+    )
     began = time.perf_counter()
     with screen.progress() as tell:
-        head = fit_head(
-            traces,
-            config,
-            start=before,
-            checkpoint=checkpoint,
-            device=device,
-            progress=lambda update, most, _: tell("train", update, most),
-        )
+        head = fit(config, checkpoint, lambda update, most, _: tell("train", update, most))
         folder = head.save_pretrained(out)
         permuted = None
         if control:
-            permuted = fit_head(
-                traces,
+            permuted = fit(
                 config.model_copy(update={"permute": True}),
-                checkpoint=checkpoint / "permuted",
-                device=device,
-                progress=lambda update, most, _: tell("train the control", update, most),
+                checkpoint / "permuted",
+                lambda update, most, _: tell("train the control", update, most),
             ).save_pretrained(out / "permuted")
     shutil.rmtree(checkpoint, ignore_errors=True)
     seconds = time.perf_counter() - began
@@ -206,6 +199,20 @@ def train_value(
             "start": head.metrics.get("start"),
             "seconds": seconds,
         }
+    )
+
+
+def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str) -> Fit:
+    """Training on traces in memory; a control starts from nothing."""
+    from forethought.valuefn.fit import fit_head
+
+    return lambda config, checkpoint, progress: fit_head(
+        traces,
+        config,
+        start=None if config.permute else start,
+        checkpoint=checkpoint,
+        device=device,
+        progress=progress,
     )
 
 

@@ -78,10 +78,29 @@ def reword(
     )
 
 
+@learning_app.command()
+def shards(
+    traces: Annotated[
+        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the shards.", metavar="DIR")],
+    rows: Annotated[int, typer.Option(min=1, help="Transitions in a shard.")] = 32768,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Write traces as Parquet shards, for train value on more than fits in memory."""
+    from forethought.cli.sharding import write_shards as run
+
+    run(traces, out=out, rows=rows, resume=resume, as_json=as_json)
+
+
 @train_app.command("value")
 def train_value(
     traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+        list[str],
+        typer.Argument(
+            help="Traces files, run folders, casino, or one folder of shards.", metavar="TRACES..."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
     config: Annotated[

@@ -38,8 +38,8 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What the later stages need of the earlier ones."""
+class FitRun:
+    """Rows in memory, all or a sample: what comes after training is fitted on them."""
 
     data: Dataset
     encoded: Mapping[str, Floats]
@@ -89,38 +89,69 @@ def fit_head(
     check_split(data, train, held, config.focus)
     encoded = encode_texts(encoder, data)
     blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
-    run = _Run(data, encoded, make_inputs(encoded, blocks), rows, held_rows)
+    run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows)
     trained = _train(run, config, start, checkpoint, device, progress)
-    scores = _scores(run, trained, held_rows)
-    calibration = fit_calibration(
-        scores, data.truth(held_rows), data.groups[data.episode[held_rows]]
-    )
+    scored = calibrated(run, trained)
     if config.refit:
         trained = _refit(run, trained, config, start, checkpoint, device, progress)
-    support, references = _support(run, config.seed)
-    worlds = sorted({trace.episode.env for trace in traces})
-    metrics = _metrics(run, trained, scores, calibration, worlds)
+    about: dict[str, Any] = {
+        "data": {
+            "episodes": len(data.episodes),
+            "transitions": len(data),
+            "worlds": sorted({trace.episode.env for trace in traces}),
+            "never_reached": never_reached(data),
+        }
+    }
     if start is not None:
-        metrics["start"] = {
+        about["start"] = {
             "goals_added": len(data.goals) - len(start.goals),
             "unseen": unseen(encoded, blocks),
         }
+    return finished(run, trained, scored, config, encoder, about)
+
+
+def calibrated(run: FitRun, trained: Trained) -> tuple[Floats, Calibration]:
+    """Scores of the held-out rows, shape `(M, held, G)`, and the calibration fitted on them."""
+    data, held = run.data, run.held
+    scores = _scores(run, trained, held)
+    return scores, fit_calibration(scores, data.truth(held), data.groups[data.episode[held]])
+
+
+def finished(
+    run: FitRun,
+    trained: Trained,
+    scored: tuple[Floats, Calibration],
+    config: HeadConfig,
+    encoder: Encoder,
+    about: Mapping[str, Any],
+) -> Head:
+    """A head of trained weights, with support, evidence and what held-out rows showed.
+
+    Args:
+        run: Rows in memory.
+        trained: What training gave.
+        scored: Scores and calibration, of `calibrated`.
+        config: The settings.
+        encoder: Of the texts.
+        about: What the head was trained on, for its metrics.
+    """
+    support, references = _support(run, config.seed)
     return Head(
         config,
         encoder.fingerprint,
         encoder.dim,
-        tuple(data.goals),
+        tuple(run.data.goals),
         run.inputs.blocks,
         trained.weights,
-        calibration,
+        scored[1],
         support,
         references,
-        metrics,
+        {**about, **_metrics(run, trained, *scored)},
     )
 
 
 def _train(
-    run: _Run,
+    run: FitRun,
     config: HeadConfig,
     start: Head | None,
     checkpoint: Path | None,
@@ -134,7 +165,7 @@ def _train(
 
 
 def _refit(
-    run: _Run,
+    run: FitRun,
     trained: Trained,
     config: HeadConfig,
     start: Head | None,
@@ -150,7 +181,9 @@ def _refit(
     return Trained(again.weights, trained.history)
 
 
-def _trainer(run: _Run, rows: Ints, config: HeadConfig, start: Head | None, device: str) -> Trainer:
+def _trainer(
+    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, device: str
+) -> Trainer:
     source = MemorySource(
         run.data,
         run.inputs,
@@ -192,7 +225,7 @@ def _judged(inputs: Inputs, data: Dataset, rows: Ints) -> Floats:
     )
 
 
-def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
+def _scores(run: FitRun, trained: Trained, rows: Ints) -> Floats:
     """Raw scores of each member for every outcome sentence, shape `(M, len(rows), G)`."""
     critic = Critic(trained.weights)
     parts = [
@@ -202,7 +235,7 @@ def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
+def _support(run: FitRun, seed: int) -> tuple[Support, tuple[Reference, ...]]:
     """Reference points, thresholds, and the texts behind the points."""
     data, inputs = run.data, run.inputs
     kept = run.rows[sample_rows(len(run.rows), REFERENCES, seed)]
@@ -241,7 +274,7 @@ def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
 
 
 def _metrics(
-    run: _Run, trained: Trained, scores: Floats, calibration: Calibration, worlds: list[str]
+    run: FitRun, trained: Trained, scores: Floats, calibration: Calibration
 ) -> dict[str, Any]:
     """What held-out episodes showed, and the learning curve."""
     truth = run.data.truth(run.held)
@@ -249,12 +282,6 @@ def _metrics(
     known = ~np.isnan(truth)
     update, loss = trained.best
     return {
-        "data": {
-            "episodes": len(run.data.episodes),
-            "transitions": len(run.data),
-            "worlds": worlds,
-            "never_reached": never_reached(run.data),
-        },
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
             "loss": loss,

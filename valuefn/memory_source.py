@@ -77,6 +77,8 @@ class MemorySource:
         config: The settings.
         next_judged: Whether batches hold what was judged at the next decision.
         device: Where the tensors lie.
+        boot: How often each member's bootstrap sample holds each episode, shape
+            `(members, episodes)`; drawn by the seed when left out.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class MemorySource:
         *,
         next_judged: bool = False,
         device: str = "cpu",
+        boot: Floats | None = None,
     ) -> None:
         self._data, self._rows, self._held, self._config = data, rows, held, config
         self._next_judged, self._device = next_judged, device
@@ -101,7 +104,9 @@ class MemorySource:
         self.outcomes = self._put(inputs.goal)
         judged = sum(part.shape[1] for part in (self._state, self._thought, self._prefix))
         self.sizes = Sizes(judged, self._state.shape[1], self.outcomes.shape[1])
-        self._boot = self._put(bootstrap(config.members, len(data.episodes), config.seed))
+        if boot is None:
+            boot = bootstrap(config.members, len(data.episodes), config.seed)
+        self._boot = self._put(boot)
 
     def draw(self, rng: np.random.Generator) -> Drawn:
         """Draw the batch of one update."""

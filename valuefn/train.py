@@ -77,10 +77,21 @@ class Trainer:
         source: The data.
         config: The settings.
         device: Where the networks lie; the source's tensors must lie there too.
+        every: Updates between looks at the held-out rows.
+        patience: Looks without improvement after which training stops.
     """
 
-    def __init__(self, source: Source, config: HeadConfig, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        source: Source,
+        config: HeadConfig,
+        *,
+        device: str = "cpu",
+        every: int = EVALUATE_EVERY,
+        patience: int = PATIENCE,
+    ) -> None:
         self.source, self.config = source, config
+        self.every, self.patience = every, patience
         self.row = OBJECTIVES[config.objective]
         self.networks = make_networks(source.sizes, config, device)
         self._rng = np.random.default_rng([config.seed, 1])
@@ -132,10 +143,10 @@ class Trainer:
         most = self.config.steps if updates is None else updates
         if look_first and so_far.update == 0:
             so_far.note(self.held_out_loss(), self.networks.critic)
-        while so_far.update < most and so_far.waited < PATIENCE:
+        while so_far.update < most and so_far.waited < self.patience:
             info = self.update()
             so_far.update += 1
-            if so_far.update % EVALUATE_EVERY and so_far.update != most:
+            if so_far.update % self.every and so_far.update != most:
                 continue
             loss = float(info["loss"]) if updates is not None else self.held_out_loss()
             if not math.isfinite(loss):
