@@ -35,7 +35,7 @@ def check_start(start: Head, config: HeadConfig, encoder: Encoder) -> None:
             f"the head to start from was trained with encoder {start.fingerprint}, "
             f"not {encoder.fingerprint}; train with --encoder {start.config.encoder}"
         )
-    for name in ("hidden", "members"):
+    for name in ("network", "hidden", "members"):
         had, asked = getattr(start.config, name), getattr(config, name)
         if had != asked:
             raise ConfigError(
@@ -68,9 +68,9 @@ def load_start(networks: Networks, start: Head) -> None:
     weights = {name: torch.from_numpy(value.copy()) for name, value in start.weights.items()}
     networks.critic.load_state_dict(weights)
     networks.target.load_state_dict(weights)
-    value = {name: tensor[::2] for name, tensor in weights.items()}  # one of each pair of twins
-    width = networks.value.phi.weights[0].shape[1]
-    value["phi.weights.0"] = value["phi.weights.0"][:, :width]  # inputs are centred: 0 is the mean
+    # one of each pair of twins, without the thought: inputs are centred, 0 is the mean
+    wanted = networks.value.state_dict()
+    value = {name: w[::2, : wanted[name].shape[1]] for name, w in weights.items()}
     networks.value.load_state_dict(value)
 
 

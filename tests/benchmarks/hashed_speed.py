@@ -1,10 +1,10 @@
 """Texts a second of the hashed encoder on one core: `taskset -c 1 python hashed_speed.py`.
 
 Three bodies of text: states of `bargaining-v0`, the thoughts chosen in them, and states of CaSiNo;
-each as it comes, with its natural repeats in order, and with every text once. Each round takes a new encoder (`cold`: nothing remembered) and
-then encodes the same again (`warm`: its templates and numbers are known). Processor time on one
-thread; medians of the rounds, in which the bodies take turns. The digest of all vectors is printed:
-it changes when any bit of any vector does.
+each as it comes, with its natural repeats in order, and with every text once. Each round takes a
+new encoder (`cold`: nothing remembered) and then encodes the same again (`warm`: its sentences and
+numbers are known). Processor time on one thread; medians of the rounds, in which the bodies take
+turns. The digest of all vectors is printed: it changes when any bit of any vector does.
 """
 
 import argparse
@@ -30,12 +30,11 @@ def bodies(episodes: int) -> dict[str, list[str]]:
     planned = plan(world, split="train", episodes=episodes, seed=1)
     played = asyncio.run(play(world, planner, planned))
     steps = [step for trace in played for step in trace.steps]
-    found = {
+    return {
         "bargaining states": [step.state for step in steps],
         "bargaining thoughts": [step.decision.candidate.thought for step in steps],
         "casino states": [step.state for trace in casino_traces() for step in trace.steps],
     }
-    return found
 
 
 def rate(encoder: HashedEncoder, texts: Sequence[str]) -> float:
