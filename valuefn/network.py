@@ -170,9 +170,10 @@ class ConcatCritic(GoalCritic):
         else:
             own = embedded if embedded.dim() == 4 else embedded[:, None]
             h = (torch.bmm(given, first)[:, :, None] + own).flatten(1, 2)  # (K, B G, H)
-        for weight, bias in zip(weights, self.given.biases[1:], strict=True):
-            h = torch.baddbmm(bias, _activate(h), weight)
-        return h.view(heads, len(x), -1)
+        h = _activate(torch.baddbmm(self.given.biases[1], _activate(h), weights[0]))
+        # a product with one column is slow as a matrix product
+        last = (h * weights[1].transpose(1, 2)).sum(dim=-1) + self.given.biases[2][..., 0]
+        return last.view(heads, len(x), -1)
 
 
 NETWORKS: Mapping[str, type[BilinearCritic | ConcatCritic]] = MappingProxyType(

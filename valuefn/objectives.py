@@ -75,9 +75,9 @@ def iql(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
     with torch.no_grad():
         aim = _worse(networks.target(drawn.judged, drawn.goals).sigmoid())
         following = networks.value.score(drawn.next_state, wanted.detach()).sigmoid()
-        target = _target(drawn, following, config).repeat_interleave(2, dim=0)
+        target = _twice(_target(drawn, following, config))
     logits = networks.critic(drawn.judged, drawn.goals)
-    critic, info = critic_loss(logits, target, weight.repeat_interleave(2, dim=0))
+    critic, info = critic_loss(logits, target, _twice(weight))
     error = aim - networks.value.score(drawn.state, wanted).sigmoid()
     value, more = expectile_loss(error, config.expectile, weight)
     return critic + _VALUE_WEIGHT * value, _named("critic", info) | _named("value", more)
@@ -99,7 +99,7 @@ def gcivl(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
         gain = _target(drawn, _worse(following), config) - _pairs(now).mean(dim=1)
         side = torch.where(gain > 0, config.expectile, 1 - config.expectile)
     logits = networks.critic(drawn.judged, drawn.goals)
-    weight = (_weight(drawn) * side).repeat_interleave(2, dim=0)
+    weight = _twice(_weight(drawn) * side)
     loss, info = critic_loss(logits, target, weight)
     return loss, _named("critic", info)
 
@@ -122,7 +122,7 @@ def contrastive(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
     """InfoNCE: which of the batch's transitions came to the goal."""
     logits = networks.critic(drawn.judged, drawn.goals)
     counted = drawn.boot[:, :, None] * (drawn.weight > 0)  # (M, B, G)
-    mass = counted.repeat_interleave(2, dim=0)
+    mass = _twice(counted)
     loss, info = contrastive_loss(logits, drawn.realised, mass, drawn.weight.sum(dim=0))
     return loss, _named("critic", info)
 
@@ -145,7 +145,12 @@ def _weight(drawn: Drawn) -> Tensor:
 
 def _twin_weight(drawn: Drawn) -> Tensor:
     """Weight of each pair for each critic, shape `(2 M, B, G)`."""
-    return _weight(drawn).repeat_interleave(2, dim=0)
+    return _twice(_weight(drawn))
+
+
+def _twice(members: Tensor) -> Tensor:
+    """The same for both twins: shape `(2 M, B, G)` from `(M, B, G)`."""
+    return members[:, None].expand(-1, 2, -1, -1).flatten(0, 1)
 
 
 def _pairs(twins: Tensor) -> Tensor:
