@@ -7,7 +7,8 @@ their targets, one value, batches of 256 transitions drawn beforehand:
 - Ours is the trainer with the `concat` network, one goal for each transition.
 - The plain one is `tests/support/plain_gcrl.py`.
 - d3rlpy's IQL reads state and goal as its observation; ReLU, no layer normalisation. It also
-  trains an actor, which ours does not: it is timed with it (`full`) and without (`values`), and only the second is equal work.
+  trains an actor, which ours does not: it is timed with it (`full`) and without (`values`), and
+  only the second is equal work.
 
 Before anything is timed the plain one is given the weights of ours, and losses and, after five
 updates, all predictions must agree. All take turns, round after round; the median round counts. The
