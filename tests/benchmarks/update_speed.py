@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from plain_gcrl import Batch, PlainIQL, Settings
+from plain_gcrl import MLP, Batch, PlainIQL, Settings
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -123,7 +123,7 @@ def plain(trainer: Trainer, batches: list[Drawn]) -> tuple[PlainIQL, list[Batch]
         (networks.value, [plain.state_value]),
     ):
         weights = stack.state_dict()
-        for head, module in enumerate(modules):
+        for head, module in enumerate(each for each in modules if isinstance(each, MLP)):
             first = torch.cat([weights["given.weights.0"][head], weights["wanted"][head]])
             products = [first, *(weights[f"given.weights.{layer}"][head] for layer in (1, 2))]
             layers = (module.first, module.second, module.last)
