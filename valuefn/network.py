@@ -158,7 +158,9 @@ class ConcatCritic(GoalCritic):
         """The goals' part of the first layer, its bias with it: `E = H`."""
         flat = g.reshape(-1, g.shape[-1])
         heads = len(self.wanted)
-        q = torch.baddbmm(self.given.biases[0], flat.expand(heads, *flat.shape), self.wanted)
+        q: Tensor = torch.baddbmm(
+            self.given.biases[0], flat.expand(heads, *flat.shape), self.wanted
+        )
         return q.view(heads, *g.shape[:-1], -1)
 
     def score(self, x: Tensor, embedded: Tensor) -> Tensor:
@@ -172,7 +174,7 @@ class ConcatCritic(GoalCritic):
             h = (torch.bmm(given, first)[:, :, None] + own).flatten(1, 2)  # (K, B G, H)
         h = _activate(torch.baddbmm(self.given.biases[1], _activate(h), weights[0]))
         # a product with one column is slow as a matrix product
-        last = (h * weights[1].transpose(1, 2)).sum(dim=-1) + self.given.biases[2][..., 0]
+        last: Tensor = (h * weights[1].transpose(1, 2)).sum(dim=-1) + self.given.biases[2][..., 0]
         return last.view(heads, len(x), -1)
 
 

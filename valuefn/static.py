@@ -34,7 +34,7 @@ class StaticEncoder:
     @cached_property
     def _parts(self) -> tuple[Any, Floats]:
         """The tokenizer, which neither pads nor cuts, and the table of shape `(tokens, 384)`."""
-        model = SentenceTransformer(str(packaged_weights() or HUB_NAME), device="cpu")
+        model: Any = SentenceTransformer(str(packaged_weights() or HUB_NAME), device="cpu")
         tokenizer = model.tokenizer.backend_tokenizer
         tokenizer.no_padding()
         tokenizer.no_truncation()

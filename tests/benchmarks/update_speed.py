@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ from forethought.valuefn.source import Drawn, HeldOut, Sizes
 from forethought.valuefn.train import Trainer
 
 BATCH, HIDDEN, ACTION, BATCHES = 256, 256, 6, 8
-COMMON = {"gamma": 0.99, "expectile": 0.7, "polyak": 0.02, "learning_rate": 3e-4}
+COMMON: dict[str, Any] = {"gamma": 0.99, "expectile": 0.7, "polyak": 0.02, "learning_rate": 3e-4}
 VALUE_WEIGHT = 4.0
 """Of the state value's loss in ours; the plain ones take the same."""
 
