@@ -123,8 +123,11 @@ class BilinearCritic(GoalCritic):
         p, q = self.phi(x), embedded
         scale = math.sqrt(self.hidden)
         if q.dim() == 4:  # each transition's own goals
-            own = torch.matmul(q[..., :-1], p[..., :-1, None]).squeeze(-1) / scale  # (K, B, P)
-            return own + p[..., -1:] + q[..., -1]
+            own: Tensor = (
+                torch.matmul(q[..., :-1], p[..., :-1, None]).squeeze(-1) / scale
+            )  # (K, B, P)
+            own += p[..., -1:] + q[..., -1]
+            return own
         cross = torch.bmm(p[..., :-1], q[..., :-1].transpose(1, 2)) / scale
         logits: Tensor = cross + p[..., -1:] + q[..., -1:].transpose(1, 2)
         return logits
