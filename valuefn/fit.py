@@ -13,10 +13,18 @@ from forethought.agent.types import Trace
 from forethought.valuefn.calibrate import fit_calibration
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.config import HeadConfig
-from forethought.valuefn.data import Dataset, Ints, build_dataset, permute_outcomes, split_groups
+from forethought.valuefn.data import (
+    Dataset,
+    Ints,
+    build_dataset,
+    outcome_counts,
+    permute_outcomes,
+    split_groups,
+)
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
+from forethought.valuefn.lineage import Origin, data_digest
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
 from forethought.valuefn.train import Inputs, Progress, Trained, Trainer, make_inputs
@@ -89,6 +97,7 @@ def fit_head(
         support,
         references,
         _metrics(run, trained, scores, calibration, worlds),
+        Origin(data=data_digest(data)),
     )
 
 
@@ -165,6 +174,8 @@ def _metrics(
             "episodes": len(run.data.episodes),
             "transitions": len(run.data),
             "worlds": worlds,
+            "groups": len(np.unique(run.data.groups)),
+            "outcomes": outcome_counts(run.data),
         },
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
