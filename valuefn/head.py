@@ -24,28 +24,36 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from forethought.agent.errors import ConfigError, HeadError, needs
+from forethought.agent.errors import ConfigError, HeadError, MissingExtra, needs
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.card import model_card
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.features import BLOCKS, Block
 from forethought.valuefn.lineage import Origin, changed, content_id
-from forethought.valuefn.stored import FORMAT, read_arrays, read_config, read_json, read_lines
+from forethought.valuefn.stored import (
+    FILES,
+    FORMAT,
+    read_arrays,
+    read_config,
+    read_json,
+    read_lines,
+)
 from forethought.valuefn.support import Support
 
 with needs("loading and saving value heads", "pip install 'forethought[value]'"):
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
+if TYPE_CHECKING:
+    from forethought.valuefn.hub import Pushed
+
 Floats = NDArray[np.float32]
-FILES = ("config.json", "head.safetensors", "calibration.json", "evidence.jsonl")
-"""Without these a directory is no head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +176,65 @@ class Head:
         arrays["support.goals"] = self.support.goals
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        licence: str = "",
+        private: bool = False,
+        message: str = "",
+        token: str | None = None,
+        endpoint: str | None = None,
+    ) -> "Pushed":
+        """Put the head on the Hugging Face hub; its evidence, texts of the training traces, too.
+
+        Args:
+            repo_id: `owner/name`; made where there is none.
+            licence: For the card, as the hub names licences.
+            private: Whether a new repository is private.
+            message: Of the commit; names the head by default.
+            token: Who pushes; the one stored by `hf auth login` by default.
+            endpoint: Another hub than huggingface.co.
+
+        Raises:
+            ConfigError: If the name cannot be one, or nobody is logged in.
+            HeadError: If the hub cannot be reached, or refuses.
+            MissingExtra: If the hub's package is not installed.
+        """
+        from forethought.valuefn.hub import upload
+
+        with tempfile.TemporaryDirectory(prefix="forethought-push-") as scratch:
+            folder = self.save_pretrained(Path(scratch) / "head", licence=licence)
+            told = message or f"Value head {self.id}"
+            return upload(
+                folder, repo_id, message=told, private=private, token=token, endpoint=endpoint
+            )
+
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> "Head":
-        """Read a directory written by `save_pretrained`.
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        endpoint: str | None = None,
+    ) -> "Head":
+        """Read a directory written by `save_pretrained`, here or on the Hugging Face hub.
+
+        Args:
+            folder: The directory; where there is none, `owner/name` of the hub, or
+                `owner/name@revision`.
+            revision: Of a head of the hub; only a commit never changes.
+            token: Who asks the hub; the stored one by default.
+            endpoint: Another hub than huggingface.co.
 
         Raises:
             HeadError: If it is missing, incomplete, damaged or of another format.
         """
         source = Path(folder)
         if not source.is_dir():
-            raise HeadError(f"there is no head at {source}")
+            name, _, pinned = str(folder).partition("@")
+            source = _from_hub(name, pinned or revision, token, endpoint)
         missing = [name for name in FILES if not (source / name).is_file()]
         if missing:
             raise HeadError(f"{source} is not a whole head: {', '.join(missing)} missing")
@@ -186,6 +243,21 @@ class Head:
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             what = _first_error(error)
             raise HeadError(f"the head at {source} is damaged: {what}") from error
+
+
+def _from_hub(name: str, revision: str | None, token: str | None, endpoint: str | None) -> Path:
+    """The directory of a head that is not here, if the hub has it."""
+    nowhere = f"there is no head at {name}"
+    try:
+        from forethought.valuefn.hub import download, is_hub_name
+    except MissingExtra as error:
+        raise HeadError(f"{nowhere}; for heads of the hub: {error.install}") from error
+    if not is_hub_name(name):
+        raise HeadError(nowhere)
+    try:
+        return download(name, revision=revision, token=token, endpoint=endpoint)
+    except (ConfigError, HeadError) as error:
+        raise HeadError(f"{nowhere}; on the hub: {error}") from error
 
 
 def _read(source: Path) -> Head:

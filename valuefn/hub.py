@@ -1,18 +1,18 @@
-"""Heads on the Hugging Face hub: `push_to_hub`, and the download behind `from_pretrained`.
+"""Head directories on the Hugging Face hub: up and down.
 
 Only the files of a head travel, in both directions; no code of a repository is fetched or run. What
-was downloaded is pinned by its commit: the folder's name is the commit's hash.
+was downloaded is pinned by its commit: the folder's name is the commit's hash. Knows nothing of
+what the files hold.
 """
 
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from forethought.agent.errors import ConfigError, HeadError, needs
-from forethought.valuefn.head import FILES, Head
+from forethought.valuefn.stored import FILES
 
 with needs("heads on the hub", "pip install 'forethought[hub]'"):
     from huggingface_hub import HfApi, snapshot_download
@@ -29,6 +29,7 @@ with needs("heads on the hub", "pip install 'forethought[hub]'"):
 
 _ALL = [*FILES, "metrics.json", "README.md"]
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""Of a repository: `owner/name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +43,26 @@ class Pushed:
 
 
 def is_hub_name(text: str) -> bool:
-    """Whether a text could name a repository: `owner/name`, and no such folder here."""
-    return _NAME.fullmatch(text) is not None and not Path(text).exists()
+    """Whether a text could name a repository."""
+    return _NAME.fullmatch(text) is not None
 
 
-def push_to_hub(
-    head: Head,
+def upload(
+    folder: Path,
     repo_id: str,
     *,
-    licence: str = "",
+    message: str,
     private: bool = False,
-    message: str = "",
     token: str | None = None,
     endpoint: str | None = None,
 ) -> Pushed:
-    """Put a head on the hub, making the repository where there is none.
+    """Put a head directory on the hub, making the repository where there is none.
 
     Args:
-        head: The head. Its evidence holds texts of the training traces.
+        folder: The directory.
         repo_id: `owner/name`.
-        licence: As the hub names licences, for the card.
+        message: Of the commit.
         private: Whether a new repository is private.
-        message: Of the commit; names the head by default.
         token: Who pushes; the one stored by `hf auth login` by default.
         endpoint: Another hub than huggingface.co.
 
@@ -72,34 +71,28 @@ def push_to_hub(
         HeadError: If the hub cannot be reached, or refuses.
     """
     api = HfApi(endpoint=endpoint, token=token)
-    with tempfile.TemporaryDirectory(prefix="forethought-push-") as scratch, _told(repo_id):
-        folder = head.save_pretrained(Path(scratch) / "head", licence=licence)
+    with _told(repo_id):
         api.create_repo(repo_id, private=private, exist_ok=True)
         done = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=folder,
-            commit_message=message or f"Value head {head.id}",
-            allow_patterns=_ALL,
+            repo_id=repo_id, folder_path=folder, commit_message=message, allow_patterns=_ALL
         )
     return Pushed(repo_id, done.oid, str(done.commit_url))
 
 
-def download_head(
+def download(
     repo_id: str,
     *,
     revision: str | None = None,
     token: str | None = None,
     endpoint: str | None = None,
-    cache: Path | None = None,
 ) -> Path:
-    """The folder of a head of the hub, fetched once.
+    """The directory of a head of the hub, fetched once and kept in the hub's own cache.
 
     Args:
         repo_id: `owner/name`.
         revision: Commit, branch or tag; a commit is the only one that never changes.
         token: Who asks; the stored one by default.
         endpoint: Another hub than huggingface.co.
-        cache: Where to keep it; the hub's own cache by default.
 
     Raises:
         ConfigError: If the name cannot be one.
@@ -111,21 +104,10 @@ def download_head(
             revision=revision,
             token=token,
             endpoint=endpoint,
-            cache_dir=cache,
             allow_patterns=_ALL,
             library_name="forethought",
         )
     return Path(found)
-
-
-def head_from_hub(repo_id: str, **where: str | None) -> Head:
-    """A head of the hub; arguments as of `download_head`.
-
-    Raises:
-        ConfigError: If the name cannot be one.
-        HeadError: If it cannot be had, or is no whole head.
-    """
-    return Head.from_pretrained(download_head(repo_id, **where))
 
 
 @contextmanager

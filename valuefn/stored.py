@@ -26,6 +26,8 @@ T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
 FORMAT = 2
 """Written. 1 had neither origin nor id; it is read too."""
+FILES = ("config.json", "head.safetensors", "calibration.json", "evidence.jsonl")
+"""Without these a directory is no head."""
 LARGEST_JSON = 64 * 2**20
 """Bytes of a JSON file of a head."""
 _PARTS = {"columns": np.int64, "mean": np.float32, "scale": np.float32, "seen": np.bool_}
