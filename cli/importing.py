@@ -78,7 +78,11 @@ def _rows(sources: Sequence[str], settings: FileSettings, ledger: Ledger) -> Ite
 
 def _offer(screen: Screen, sources: Sequence[str], *, dry_run: bool, strict: bool) -> None:
     """Propose a mapping, and show what it would make of the rows; write nothing."""
-    sample = [row.values for row in islice(_rows(sources, FileSettings(), Ledger()), SAMPLE)]
+    ledger = Ledger(strict=strict)
+    sample = [row.values for row in islice(_rows(sources, FileSettings(), ledger), SAMPLE)]
+    if not sample and ledger.reasons:
+        why, reason = next(iter(ledger.reasons.items()))
+        raise DataError(f"no row could be read: {why} ({reason.first[0]})")
     text = propose(sample)
     screen.say(text)
     if not dry_run:

@@ -270,12 +270,13 @@ def make_mapping(given: object, source: str = "the mapping") -> ImportMap:
     try:
         return ImportMap.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         place = [part for part in first["loc"] if isinstance(part, str)]
         if first["type"] == "extra_forbidden":
             where = f" in [{'.'.join(place[:-1])}]" if place[1:] else ""
             known = _known(place[:-1])
-            raise UnknownName(f"key{where} of {source}", str(place[-1]), known) from error
+            raise UnknownName(f"key{where} of {source}:", str(place[-1]), known) from error
         said = first["msg"].removeprefix("Value error, ")
         at = ".".join(place) + ": " if place else ""
         raise ConfigError(f"{source}: {at}{said}") from error

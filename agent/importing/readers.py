@@ -79,6 +79,8 @@ def kind_of(path: Path, settings: FileSettings) -> str:
         return settings.kind
     suffixes = [each.lower() for each in path.suffixes if each.lower() != ".gz"]
     kind = _KINDS.get(suffixes[-1] if suffixes else "")
+    if kind is None and not path.exists():
+        raise DataError(f"cannot read {path}: there is no such file")
     if kind is None:
         raise DataError(
             f"{path}: its ending does not say what it is; add kind to [file] of the mapping: "
