@@ -20,6 +20,7 @@ with needs("heads on the hub", "pip install 'forethought[hub]'"):
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
+        HTTPError,
         LocalEntryNotFoundError,
         LocalTokenNotFoundError,
         OfflineModeIsEnabled,
@@ -137,5 +138,5 @@ def _told(repo_id: str, revision: str | None = None) -> Iterator[None]:
         status = error.response.status_code if error.response is not None else "no answer"
         hint = "; run hf auth login, or give a token that may write" if status in {401, 403} else ""
         raise HeadError(f"the hub refused {repo_id} ({status}){hint}") from error
-    except OSError as error:
+    except (HTTPError, OSError) as error:
         raise HeadError(f"cannot reach the hub for {repo_id}: {error}") from error

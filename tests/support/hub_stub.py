@@ -36,98 +36,103 @@ class HubStub:
         return (revision, commits[revision]) if revision in commits else None
 
 
-def _handler(hub: HubStub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    hub: HubStub
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            pass
 
-        def _send(self, status: int, body: bytes, **headers: str) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
 
-        def _json(self, value: Any, status: int = 200, **headers: str) -> None:
-            self._send(
-                status, json.dumps(value).encode(), Content_Type="application/json", **headers
-            )
+    @property
+    def hub(self) -> HubStub:
+        return self.server.hub
 
-        def _allowed(self) -> bool:
-            return self.headers.get("Authorization") == f"Bearer {TOKEN}"
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            path = unquote(self.path)
-            hub.asked.append(f"POST {path}")
-            if path == "/api/validate-yaml":
-                self._json({"errors": [], "warnings": []})
-            elif not self._allowed():
-                self._json({"error": "Invalid credentials"}, 401)
-            elif path == "/api/repos/create":
-                given = json.loads(body)
-                name = "/".join(filter(None, (given.get("organization"), given["name"])))
-                hub.repos.setdefault(name, {})
-                self._json({"url": f"{hub.url}/{name}", "name": name})
-            elif found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
-                files = json.loads(body)["files"]
-                regular = {"uploadMode": "regular", "shouldIgnore": False}
-                self._json({"files": [{"path": f["path"], **regular} for f in files]})
-            elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
-                lines = [json.loads(line) for line in body.splitlines()]
-                files = {
-                    line["value"]["path"]: base64.b64decode(line["value"]["content"])
-                    for line in lines
-                    if line["key"] == "file"
-                }
-                sha = hub.commit(found[1], files)
-                url = f"{hub.url}/{found[1]}/commit/{sha}"
-                self._json({"success": True, "commitOid": sha, "commitUrl": url})
-            else:
-                self._json({"error": "no such place"}, 404)
+    def _send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-        def do_GET(self) -> None:
-            path = unquote(self.path.partition("?")[0])
-            hub.asked.append(f"{self.command} {path}")
-            if found := re.fullmatch(r"/api/models/(.+)/(revision|tree)/([^/]+)", path):
-                self._info(found[1], found[2], found[3])
-            elif found := re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", path):
-                self._file(found[1], found[2], found[3])
-            elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)", path):
-                self._info(found[1], "revision", "main")
-            else:
-                self._json({"error": "no such place"}, 404)
+    def _json(self, value: Any, status: int = 200, **headers: str) -> None:
+        self._send(status, json.dumps(value).encode(), Content_Type="application/json", **headers)
 
-        do_HEAD = do_GET
+    def _allowed(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
-        def _info(self, repo: str, kind: str, revision: str) -> None:
-            held = hub.find(repo, revision)
-            if held is None:
-                code = "RevisionNotFound" if hub.repos.get(repo) else "RepoNotFound"
-                self._json({"error": code}, 404, X_Error_Code=code)
-            elif kind == "tree":
-                entries = [
-                    {"type": "file", "path": name, "size": len(data), "oid": _oid(data)}
-                    for name, data in held[1].items()
-                ]
-                self._json(entries)
-            else:
-                names = [{"rfilename": name} for name in held[1]]
-                self._json({"id": repo, "modelId": repo, "sha": held[0], "siblings": names})
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = unquote(self.path)
+        self.hub.asked.append(f"POST {path}")
+        if path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif not self._allowed():
+            self._json({"error": "Invalid credentials"}, 401)
+        elif path == "/api/repos/create":
+            given = json.loads(body)
+            name = "/".join(filter(None, (given.get("organization"), given["name"])))
+            self.hub.repos.setdefault(name, {})
+            self._json({"url": f"{self.hub.url}/{name}", "name": name})
+        elif found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
+            files = json.loads(body)["files"]
+            regular = {"uploadMode": "regular", "shouldIgnore": False}
+            self._json({"files": [{"path": f["path"], **regular} for f in files]})
+        elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            lines = [json.loads(line) for line in body.splitlines()]
+            files = {
+                line["value"]["path"]: base64.b64decode(line["value"]["content"])
+                for line in lines
+                if line["key"] == "file"
+            }
+            sha = self.hub.commit(found[1], files)
+            url = f"{self.hub.url}/{found[1]}/commit/{sha}"
+            self._json({"success": True, "commitOid": sha, "commitUrl": url})
+        else:
+            self._json({"error": "no such place"}, 404)
 
-        def _file(self, repo: str, revision: str, name: str) -> None:
-            held = hub.find(repo, revision)
-            if held is None or name not in held[1]:
-                self._json({"error": "none"}, 404, X_Error_Code="EntryNotFound")
-                return
-            data = held[1][name]
-            self._send(200, data, ETag=f'"{_oid(data)}"', X_Repo_Commit=held[0])
+    def do_GET(self) -> None:
+        path = unquote(self.path.partition("?")[0])
+        self.hub.asked.append(f"{self.command} {path}")
+        if found := re.fullmatch(r"/api/models/(.+)/(revision|tree)/([^/]+)", path):
+            self._info(found[1], found[2], found[3])
+        elif found := re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", path):
+            self._file(found[1], found[2], found[3])
+        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)", path):
+            self._info(found[1], "revision", "main")
+        else:
+            self._json({"error": "no such place"}, 404)
 
-    return Handler
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _info(self, repo: str, kind: str, revision: str) -> None:
+        held = self.hub.find(repo, revision)
+        if held is None:
+            code = "RevisionNotFound" if self.hub.repos.get(repo) else "RepoNotFound"
+            self._json({"error": code}, 404, X_Error_Code=code)
+        elif kind == "tree":
+            entries = [
+                {"type": "file", "path": name, "size": len(data), "oid": _oid(data)}
+                for name, data in held[1].items()
+            ]
+            self._json(entries)
+        else:
+            names = [{"rfilename": name} for name in held[1]]
+            self._json({"id": repo, "modelId": repo, "sha": held[0], "siblings": names})
+
+    def _file(self, repo: str, revision: str, name: str) -> None:
+        held = self.hub.find(repo, revision)
+        if held is None or name not in held[1]:
+            self._json({"error": "none"}, 404, X_Error_Code="EntryNotFound")
+            return
+        data = held[1][name]
+        self._send(200, data, ETag=f'"{_oid(data)}"', X_Repo_Commit=held[0])
 
 
 def _oid(data: bytes) -> str:
@@ -138,7 +143,8 @@ def _oid(data: bytes) -> str:
 def hub_stub() -> Iterator[HubStub]:
     """Serve a hub until the block ends."""
     hub = HubStub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.hub = hub
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

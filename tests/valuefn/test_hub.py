@@ -4,8 +4,8 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from huggingface_hub import ModelCard
 from hub_stub import TOKEN, HubStub, hub_stub
+from huggingface_hub import ModelCard
 
 from forethought.agent.errors import ConfigError, HeadError
 from forethought.valuefn.critic import load_critic

@@ -144,5 +144,5 @@ def test_polarity_weight_reward_and_success() -> None:
     assert (left.reward, left.success, stayed.reward, stayed.success) == (-2, False, 2, True)
     paid = mapping(rule, reward="pay.euros", success="They stay.")
     assert outcome_of(paid, {"end": "happy", "pay": {"euros": "7.5"}}).reward == 7.5
-    with pytest.raises(Refused, match="column 'pay.euros' holds nothing"):
+    with pytest.raises(Refused, match=r"column 'pay\.euros' holds nothing"):
         outcome_of(paid, {"end": "happy", "pay": 3})

@@ -1,6 +1,8 @@
+import contextlib
 import csv
 import gzip
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +177,12 @@ _MAP = make_mapping({"outcomes": [{"column": "s", "equals": 1, "says": "A."}]})
 @given(data=_ANY)
 def test_no_bytes_bring_it_down(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
-    ledger = Ledger()
+    ledger, told = Ledger(), ""
     try:
         list(make_traces(read_rows(str(tmp_path / name), FileSettings(), ledger), _MAP, ledger))
-    except DataError as told:
-        assert "\n" not in str(told)
+    except DataError as error:
+        told = str(error)
+    assert "\n" not in told
 
 
 _LEAF = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
@@ -205,7 +208,5 @@ def test_no_row_brings_it_down(messages: Any, solved: Any) -> None:
     odd = Row("f", 2, {"messages": messages, "s": 1})
     taken = list(make_traces([row, odd], _MAP, ledger))
     assert len(taken) + ledger.refused == 2
-    try:
-        propose([row.values, odd.values])
-    except DataError as told:
-        assert str(told)
+    with contextlib.suppress(DataError):
+        make_mapping(tomllib.loads(propose([row.values, odd.values])))
