@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from forethought.agent.errors import DataError, needs
-from forethought.agent.importing.readers import HUB
 
 with needs("Parquet files and data sets", "pip install 'forethought[data]'"):
     import datasets
@@ -21,19 +20,20 @@ _AT_ONCE = 256
 """Rows in memory."""
 
 
-def table_rows(source: str, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def table_rows(source: str, split: str, *, hub: bool) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows with their numbers, from 1.
 
     Args:
-        source: A Parquet file, a folder, or `hf:NAME`.
+        source: A Parquet file, a folder, or what the hub's loader is to find.
         split: Of a data set with several; may be empty where there is one.
+        hub: Whether it is for the hub's loader.
 
     Raises:
         DataError: If it cannot be read.
     """
     path = Path(source)
-    if source.startswith(HUB):
-        rows = _hub_rows(source.removeprefix(HUB), split)
+    if hub:
+        rows = _hub_rows(source, split)
     elif path.is_dir() and _is_saved(path):
         rows = _saved_rows(path, split)
     else:

@@ -60,7 +60,8 @@ def read_rows(source: str, settings: FileSettings, ledger: Ledger) -> Iterator[R
     if source.startswith(HUB) or path.is_dir() or kind_of(path, settings) == "parquet":
         from forethought.agent.importing.arrow import table_rows
 
-        found = table_rows(source, settings.split)
+        hub = source.startswith(HUB)
+        found = table_rows(source.removeprefix(HUB), settings.split, hub=hub)
     else:
         reader = {"jsonl": _json_lines, "json": _document, "csv": _table}[kind_of(path, settings)]
         found = reader(path, settings, ledger)

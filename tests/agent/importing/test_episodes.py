@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ TALK = [
 
 
 def read(
-    data: list[Mapping[str, Any]], ledger: Ledger | None = None, /, **given: Any
+    data: Sequence[Mapping[str, Any]], ledger: Ledger | None = None, /, **given: Any
 ) -> tuple[list[Trace], Ledger]:
     ledger = ledger or Ledger()
     mapping = make_mapping({"outcomes": [SOLVED], **given})
