@@ -20,7 +20,7 @@ with needs("heads on the hub", "pip install 'forethought[hub]'"):
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
-        HTTPError,
+        HTTPError,  # type: ignore[attr-defined]  # of the HTTP client that its version uses
         LocalEntryNotFoundError,
         LocalTokenNotFoundError,
         OfflineModeIsEnabled,
