@@ -15,7 +15,7 @@ from forethought.cli.console import Screen, count, with_interval
 from forethought.cli.learning import load_traces
 
 if TYPE_CHECKING:
-    from forethought.valuefn.drift import Drift
+    from forethought.valuefn.drifted import Drift
 
 
 def drift(head: Path, names: Sequence[str], *, seed: int, as_json: bool) -> None:

@@ -19,7 +19,6 @@ decisions. A part of a thousand texts that never changes has nothing to be told 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from forethought.agent.errors import DataError, needs
 from forethought.agent.types import Candidate, Trace
 from forethought.valuefn.critic import LearnedValue
 from forethought.valuefn.data import group_names
+from forethought.valuefn.drifted import Drift, Part, Rate, Verdict
 from forethought.valuefn.resampling import Measured, bootstrap, mean_of
 from forethought.valuefn.support import Neighbours, projection, sample_rows
 from forethought.valuefn.threads import one_thread
@@ -38,7 +38,6 @@ with needs("drift reports", "pip install 'forethought[value]'"):
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Verdict = Literal["keep", "watch", "retrain"]
 ALPHA = 0.05
 """Chance that some part is said to have moved when none did."""
 TOLERATED = 0.05
@@ -49,52 +48,6 @@ _ROWS = 800
 """Decisions of each side that are compared."""
 LEAST = 10
 """Fewer new episodes than this say nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part that may have moved."""
-
-    name: str
-    measure: str
-    """What `value` is."""
-    value: float
-    p: float
-    """Corrected for the number of parts."""
-    moved: bool
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How often an outcome sentence comes true."""
-
-    goal: str
-    trained: float | None
-    """Share of the training episodes; `None` where the head does not know the sentence."""
-    new: Measured
-    """Share of the new episodes, with its 95 % interval."""
-    gap: Measured | None
-    """Mean of chance minus truth on the new episodes; `None` where the head gives no chance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """What moved between training and new traces."""
-
-    verdict: Verdict
-    words: tuple[str, ...]
-    """What moved and what to do, one sentence each."""
-    episodes: int
-    decisions: int
-    unsupported: Measured
-    """Share of the new decisions that lie too far from the training data, with its interval."""
-    unknown_goals: tuple[str, ...]
-    """Outcome sentences of the new traces that the head was not trained on."""
-    goals_supported: float
-    """Share of the goals that the new traces name, imagined ones too, near a training goal."""
-    parts: tuple[Part, ...]
-    rates: tuple[Rate, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 ```
 HEAD/
-├── config.json        format version, id, origin, encoder and its fingerprint, settings, sentences
+├── config.json        format version, id, encoder and its fingerprint, settings, sentences
 ├── head.safetensors   critic weights, input blocks, reference points
 ├── calibration.json   the map from scores to chances
 ├── evidence.jsonl     the logged thoughts behind the reference points
 ├── metrics.json       what held-out episodes showed
+├── origin.json        when and by which version it was made, from which data and which head
 └── README.md          model card
 ```
 
 A head is written beside its place and moved there whole, so a directory that exists is complete.
 Loading executes nothing from the files: JSON and safetensors only, checked by `stored`. The id is
-made of the contents, so that a head that was changed on disk is noticed.
+made of the contents, so that a head that was changed on disk is noticed. Equal trainings give equal
+files, but for the time in `origin.json` and on the card.
 """
 
 import json
@@ -130,7 +132,6 @@ class Head:
         config = {
             "format": FORMAT,
             "id": self.id,
-            "origin": asdict(origin),
             "encoder": {
                 "name": self.config.encoder,
                 "fingerprint": self.fingerprint,
@@ -147,6 +148,7 @@ class Head:
         _dump(folder / "config.json", config)
         _dump(folder / "calibration.json", asdict(self.calibration))
         _dump(folder / "metrics.json", self.metrics)
+        _dump(folder / "origin.json", asdict(origin))
         lines = [json.dumps(asdict(reference), ensure_ascii=False) for reference in self.evidence]
         (folder / "evidence.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
         save_file(self._arrays(), folder / "head.safetensors")
@@ -272,7 +274,7 @@ def _read(source: Path) -> Head:
     evidence = read_lines(source / "evidence.jsonl", TypeAdapter(tuple[Reference, ...]))
     if len(evidence) != len(arrays["support.references"]):
         raise ValueError("evidence and reference points differ in number")
-    limits, metrics = stored.support, source / "metrics.json"
+    limits, metrics, born = stored.support, source / "metrics.json", source / "origin.json"
     head = Head(
         stored.training,
         stored.encoder.fingerprint,
@@ -290,7 +292,7 @@ def _read(source: Path) -> Head:
         ),
         evidence,
         read_json(metrics) if metrics.exists() else {},
-        stored.origin,
+        TypeAdapter(Origin).validate_python(read_json(born)) if born.exists() else Origin(),
     )
     if stored.id and head.id != stored.id:
         raise ValueError(f"its contents are not those of {stored.id}; it was changed on disk")

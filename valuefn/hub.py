@@ -16,11 +16,11 @@ from forethought.valuefn.stored import FILES
 
 with needs("heads on the hub", "pip install 'forethought[hub]'"):
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: its client's
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]  # of the HTTP client that its version uses
+        HTTPError,
         LocalEntryNotFoundError,
         LocalTokenNotFoundError,
         OfflineModeIsEnabled,
@@ -28,7 +28,7 @@ with needs("heads on the hub", "pip install 'forethought[hub]'"):
         RevisionNotFoundError,
     )
 
-_ALL = [*FILES, "metrics.json", "README.md"]
+_ALL = [*FILES, "metrics.json", "origin.json", "README.md"]
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """Of a repository: `owner/name`."""
 

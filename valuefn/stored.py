@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from forethought.agent.errors import HeadError, needs
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.features import BLOCKS
-from forethought.valuefn.lineage import Origin
 
 with needs("loading and saving value heads", "pip install 'forethought[value]'"):
     from safetensors.numpy import load_file
@@ -61,7 +60,6 @@ class Stored(BaseModel):
     support: _Limits
     id: str = ""
     """Of the contents; empty in format 1."""
-    origin: Origin = Origin()
 
 
 def read_json(path: Path) -> Any:

@@ -11,7 +11,8 @@ from forethought.agent.errors import DataError
 from forethought.agent.types import Goal, Trace
 from forethought.valuefn.config import head_config
 from forethought.valuefn.critic import LearnedValue
-from forethought.valuefn.drift import Drift, measure_drift
+from forethought.valuefn.drift import measure_drift
+from forethought.valuefn.drifted import Drift
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.twosample import classifier_test, holm, ks_test
 

@@ -32,7 +32,7 @@ def test_a_head_goes_up_and_comes_down_by_its_revision(hub: HubStub, where: dict
     pushed = head.push_to_hub("me/signs", licence="apache-2.0", **where)
     assert set(hub.repos["me/signs"][pushed.revision]) == {
         *("config.json", "head.safetensors", "calibration.json", "evidence.jsonl"),
-        *("metrics.json", "README.md"),
+        *("metrics.json", "origin.json", "README.md"),
     }
     hub.commit("me/signs", {"calibration.json": b'{"method": "none"}'})
     pinned = Head.from_pretrained("me/signs", revision=pushed.revision, **where)

@@ -80,7 +80,10 @@ def test_files_that_are_no_part_of_a_head_are_never_opened(folder: Path) -> None
     Head.from_pretrained(folder)
     watching = False
     allowed = {"config.json", "head.safetensors", "calibration.json", "evidence.jsonl"}
-    assert {name for name in opened if (folder / name).exists()} <= allowed | {"metrics.json"}
+    assert {name for name in opened if (folder / name).exists()} <= allowed | {
+        "metrics.json",
+        "origin.json",
+    }
     assert "config.json" in opened
 
 
@@ -131,6 +134,7 @@ STEP = "phi.weights.0"
         (raw("evidence.jsonl", b"[" * 200_000), "nested too deep"),
         (raw("evidence.jsonl", b""), "evidence and reference points differ"),
         (raw("metrics.json", b"{"), "damaged"),
+        (raw("origin.json", b'{"created": 3}'), "created"),
         (raw("head.safetensors", b""), "damaged"),
         (raw("head.safetensors", b"\xff" * 64), "damaged"),
         (tensors(BF16, b"\0" * 4), "damaged"),
