@@ -87,6 +87,7 @@ def test_a_saved_head_answers_as_before(head: Head, folder: Path) -> None:
     assert {p.name for p in folder.iterdir()} == {
         "README.md", "calibration.json", "config.json", "evidence.jsonl", "head.safetensors",
         "metrics.json",
+        "origin.json",
     }  # fmt: skip
     card = (folder / "README.md").read_text()
     assert "300 episodes" in card
