@@ -1,4 +1,4 @@
-"""What can be typed about heads: `reword`, `train value`, `eval value`, `eval attempts`, `improve`.
+"""What can be typed about heads: `reword`, `train value`, `eval ...`, `drift`, `improve`.
 
 Wiring only, as in `app`, of which these commands are a part.
 """
@@ -172,6 +172,22 @@ def eval_value(
     from forethought.cli.judging import eval_value as run
 
     run(what, folds=folds, goal=goal, out=out, seed=seed, as_json=as_json)
+
+
+@learning_app.command()
+def drift(
+    head: Annotated[Path, typer.Argument(help="A head directory.", metavar="HEAD")],
+    traces: Annotated[
+        list[str],
+        typer.Argument(help="New traces files, run folders, or casino.", metavar="TRACES..."),
+    ],
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say what moved between a head's training traces and new ones, and whether to train again."""
+    from forethought.cli.drifting import drift as run
+
+    run(head, traces, seed=seed, as_json=as_json)
 
 
 @eval_app.command("attempts")

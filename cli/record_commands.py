@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from forethought.cli.options import Json
+from forethought.cli.options import Json, Out
 
 records_app = typer.Typer(rich_markup_mode=None)
 
@@ -100,14 +100,42 @@ def export(
 
 @records_app.command("import")
 def import_(
-    source: Annotated[
-        Path, typer.Argument(help="A JSON file, or one of JSON lines.", metavar="FILE")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="JSON lines, CSV, Parquet, a folder with a data set, hf:NAME, or ATIF.",
+            metavar="FILE...",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write into.", metavar="DIR")],
-    form: Annotated[str, typer.Option("--from", help="The format: atif.")] = "atif",
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--map", help="What the columns mean, TOML or JSON.", metavar="MAP"),
+    ] = None,
+    out: Out = None,
+    form: Annotated[
+        str | None, typer.Option("--from", help="A format that needs no map: atif.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show three examples and the counts; write nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on the first row that cannot be taken.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where refused rows go, with reasons.", metavar="FILE")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make traces of episodes in another format."""
-    from forethought.cli.exchange import import_traces as run
+    """Make traces of episodes in data of your own, or in another format."""
+    from forethought.cli.importing import import_data as run
 
-    run(source, out=out, form=form, as_json=as_json)
+    run(
+        sources,
+        mapping=mapping,
+        out=out,
+        form=form,
+        dry_run=dry_run,
+        strict=strict,
+        rejects=rejects,
+        as_json=as_json,
+    )

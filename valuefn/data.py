@@ -170,6 +170,15 @@ def _reached(traces: Sequence[Trace], goals: TextTable) -> NDArray[np.float32]:
     return table
 
 
+def outcome_counts(dataset: Dataset) -> dict[str, list[int]]:
+    """By outcome sentence: episodes that reached it, and episodes of which it is known."""
+    reached, known = (dataset.reached == 1).sum(axis=0), (~np.isnan(dataset.reached)).sum(axis=0)
+    return {
+        goal: [int(yes), int(of)]
+        for goal, yes, of in zip(dataset.goals, reached, known, strict=True)
+    }
+
+
 def split_groups(
     dataset: Dataset, share: float, seed: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

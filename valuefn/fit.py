@@ -22,10 +22,18 @@ from forethought.valuefn.continuing import (
     weights_digest,
     with_goals,
 )
-from forethought.valuefn.data import Dataset, Ints, build_dataset, permute_outcomes, split_groups
+from forethought.valuefn.data import (
+    Dataset,
+    Ints,
+    build_dataset,
+    outcome_counts,
+    permute_outcomes,
+    split_groups,
+)
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
+from forethought.valuefn.lineage import Origin, data_digest
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
 from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks, make_inputs
 from forethought.valuefn.objectives import OBJECTIVES
@@ -99,6 +107,8 @@ def fit_head(
             "episodes": len(data.episodes),
             "transitions": len(data),
             "worlds": sorted({trace.episode.env for trace in traces}),
+            "groups": len(np.unique(data.groups)),
+            "outcomes": outcome_counts(data),
             "never_reached": never_reached(data),
         }
     }
@@ -107,7 +117,8 @@ def fit_head(
             "goals_added": len(data.goals) - len(start.goals),
             "unseen": unseen(encoded, blocks),
         }
-    return finished(run, trained, scored, config, encoder, about)
+    origin = Origin(parent="" if start is None else start.id, data=data_digest(data))
+    return finished(run, trained, scored, config, encoder, about, origin)
 
 
 def calibrated(run: FitRun, trained: Trained) -> tuple[Floats, Calibration]:
@@ -124,6 +135,7 @@ def finished(
     config: HeadConfig,
     encoder: Encoder,
     about: Mapping[str, Any],
+    origin: Origin,
 ) -> Head:
     """A head of trained weights, with support, evidence and what held-out rows showed.
 
@@ -134,6 +146,7 @@ def finished(
         config: The settings.
         encoder: Of the texts.
         about: What the head was trained on, for its metrics.
+        origin: Where it comes from.
     """
     support, references = _support(run, config.seed)
     return Head(
@@ -147,6 +160,7 @@ def finished(
         support,
         references,
         {**about, **_metrics(run, trained, *scored)},
+        origin,
     )
 
 

@@ -2,16 +2,19 @@
 
 ```
 HEAD/
-├── config.json        format version, encoder and its fingerprint, settings, outcome sentences
+├── config.json        format version, id, encoder and its fingerprint, settings, sentences
 ├── head.safetensors   critic weights, input blocks, reference points
 ├── calibration.json   the map from scores to chances
 ├── evidence.jsonl     the logged thoughts behind the reference points
 ├── metrics.json       what held-out episodes showed
+├── origin.json        when and by which version it was made, from which data and which head
 └── README.md          model card
 ```
 
 A head is written beside its place and moved there whole, so a directory that exists is complete.
-Loading executes nothing from the files: JSON and safetensors only.
+Loading executes nothing from the files: JSON and safetensors only, checked by `stored`. The id is
+made of the contents, so that a head that was changed on disk is noticed. Equal trainings give equal
+files, but for the time in `origin.json` and on the card.
 """
 
 import json
@@ -19,28 +22,40 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from forethought.agent.errors import ConfigError, HeadError, needs
+from forethought.agent.errors import ConfigError, HeadError, MissingExtra, needs
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.card import model_card
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.features import BLOCKS, Block
+from forethought.valuefn.lineage import Origin, changed, content_id
+from forethought.valuefn.stored import (
+    FILES,
+    FORMAT,
+    read_arrays,
+    read_config,
+    read_json,
+    read_lines,
+)
 from forethought.valuefn.support import Support
 
 with needs("loading and saving value heads", "pip install 'forethought[value]'"):
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import save_file
+
+if TYPE_CHECKING:
+    from forethought.valuefn.hub import Pushed
 
 Floats = NDArray[np.float32]
-FORMAT = 1
-_FILES = ("config.json", "head.safetensors", "calibration.json", "evidence.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +87,25 @@ class Head:
     support: Support
     evidence: tuple[Reference, ...]
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+    @property
+    def id(self) -> str:
+        """Sixteen digits made of the contents: heads of equal id give equal answers."""
+        parts = [
+            [self.fingerprint, self.dim, list(self.goals)],
+            [self.support.reach, self.support.goal_reach, dict(self.support.foreign)],
+            changed(self.calibration),
+            [changed(reference) for reference in self.evidence],
+        ]
+        return content_id(parts, self._arrays())
+
+    def save_pretrained(self, folder: str | os.PathLike[str], *, licence: str = "") -> Path:
         """Write the directory, replacing an older head there.
+
+        Args:
+            folder: Where to.
+            licence: For the card, as the hub names licences (`apache-2.0`); empty for none stated.
 
         Raises:
             ConfigError: If the place cannot be written, or holds something that is not a head.
@@ -88,7 +119,7 @@ class Head:
         except OSError as error:
             raise ConfigError(f"cannot write {target}: {error.strerror}") from error
         try:
-            self._write(scratch)
+            self._write(scratch, licence)
             _replace(scratch, target)
         except OSError as error:
             raise ConfigError(f"cannot write {target}: {error.strerror}") from error
@@ -96,9 +127,11 @@ class Head:
             shutil.rmtree(scratch, ignore_errors=True)
         return target
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path, licence: str) -> None:
+        origin = self._stamped()
         config = {
             "format": FORMAT,
+            "id": self.id,
             "encoder": {
                 "name": self.config.encoder,
                 "fingerprint": self.fingerprint,
@@ -115,11 +148,24 @@ class Head:
         _dump(folder / "config.json", config)
         _dump(folder / "calibration.json", asdict(self.calibration))
         _dump(folder / "metrics.json", self.metrics)
+        _dump(folder / "origin.json", asdict(origin))
         lines = [json.dumps(asdict(reference), ensure_ascii=False) for reference in self.evidence]
-        (folder / "evidence.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        (folder / "evidence.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
         save_file(self._arrays(), folder / "head.safetensors")
-        card = model_card(self.config, self.goals, self.metrics)
-        (folder / "README.md").write_text(card)
+        card = model_card(
+            self.config, self.goals, self.metrics, name=self.id, origin=origin, licence=licence
+        )
+        (folder / "README.md").write_text(card, "utf-8")
+
+    def _stamped(self) -> Origin:
+        """The origin, with time and version where the head was never saved."""
+        if self.origin.created:
+            return self.origin
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            return replace(self.origin, created=now, version=version("forethought"))
+        except PackageNotFoundError:
+            return replace(self.origin, created=now)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {f"critic.{k}": v for k, v in self.weights.items()}
@@ -132,17 +178,66 @@ class Head:
         arrays["support.goals"] = self.support.goals
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        licence: str = "",
+        private: bool = False,
+        message: str = "",
+        token: str | None = None,
+        endpoint: str | None = None,
+    ) -> "Pushed":
+        """Put the head on the Hugging Face hub; its evidence, texts of the training traces, too.
+
+        Args:
+            repo_id: `owner/name`; made where there is none.
+            licence: For the card, as the hub names licences.
+            private: Whether a new repository is private.
+            message: Of the commit; names the head by default.
+            token: Who pushes; the one stored by `hf auth login` by default.
+            endpoint: Another hub than huggingface.co.
+
+        Raises:
+            ConfigError: If the name cannot be one, or nobody is logged in.
+            HeadError: If the hub cannot be reached, or refuses.
+            MissingExtra: If the hub's package is not installed.
+        """
+        from forethought.valuefn.hub import upload
+
+        with tempfile.TemporaryDirectory(prefix="forethought-push-") as scratch:
+            folder = self.save_pretrained(Path(scratch) / "head", licence=licence)
+            told = message or f"Value head {self.id}"
+            return upload(
+                folder, repo_id, message=told, private=private, token=token, endpoint=endpoint
+            )
+
     @classmethod
-    def from_pretrained(cls, folder: str | os.PathLike[str]) -> "Head":
-        """Read a directory written by `save_pretrained`.
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        endpoint: str | None = None,
+    ) -> "Head":
+        """Read a directory written by `save_pretrained`, here or on the Hugging Face hub.
+
+        Args:
+            folder: The directory; where there is none, `owner/name` of the hub, or
+                `owner/name@revision`.
+            revision: Of a head of the hub; only a commit never changes.
+            token: Who asks the hub; the stored one by default.
+            endpoint: Another hub than huggingface.co.
 
         Raises:
             HeadError: If it is missing, incomplete, damaged or of another format.
         """
         source = Path(folder)
         if not source.is_dir():
-            raise HeadError(f"there is no head at {source}")
-        missing = [name for name in _FILES if not (source / name).is_file()]
+            name, _, pinned = str(folder).partition("@")
+            source = _from_hub(name, pinned or revision, token, endpoint)
+        missing = [name for name in FILES if not (source / name).is_file()]
         if missing:
             raise HeadError(f"{source} is not a whole head: {', '.join(missing)} missing")
         try:
@@ -152,45 +247,56 @@ class Head:
             raise HeadError(f"the head at {source} is damaged: {what}") from error
 
 
+def _from_hub(name: str, revision: str | None, token: str | None, endpoint: str | None) -> Path:
+    """The directory of a head that is not here, if the hub has it."""
+    nowhere = f"there is no head at {name}"
+    try:
+        from forethought.valuefn.hub import download, is_hub_name
+    except MissingExtra as error:
+        raise HeadError(f"{nowhere}; for heads of the hub: {error.install}") from error
+    if not is_hub_name(name):
+        raise HeadError(nowhere)
+    try:
+        return download(name, revision=revision, token=token, endpoint=endpoint)
+    except (ConfigError, HeadError) as error:
+        raise HeadError(f"{nowhere}; on the hub: {error}") from error
+
+
 def _read(source: Path) -> Head:
-    config = json.loads((source / "config.json").read_text())
-    if config.get("format") != FORMAT:
-        raise HeadError(
-            f"{source} has head format {config.get('format')}; this version reads {FORMAT}"
-        )
-    arrays = load_file(source / "head.safetensors")
+    stored = read_config(source / "config.json")
+    arrays = read_arrays(source / "head.safetensors", stored.encoder.dim)
     blocks = {
         name: Block(
             *(arrays[f"block.{name}.{part}"] for part in ("columns", "mean", "scale", "seen"))
         )
         for name in BLOCKS
     }
-    limits = config["support"]
-    evidence = TypeAdapter(tuple[Reference, ...]).validate_python(
-        [json.loads(line) for line in (source / "evidence.jsonl").read_text().splitlines()]
-    )
+    evidence = read_lines(source / "evidence.jsonl", TypeAdapter(tuple[Reference, ...]))
     if len(evidence) != len(arrays["support.references"]):
         raise ValueError("evidence and reference points differ in number")
-    return Head(
-        HeadConfig.model_validate(config["training"]),
-        str(config["encoder"]["fingerprint"]),
-        int(config["encoder"]["dim"]),
-        tuple(config["goals"]),
+    limits, metrics, born = stored.support, source / "metrics.json", source / "origin.json"
+    head = Head(
+        stored.training,
+        stored.encoder.fingerprint,
+        stored.encoder.dim,
+        stored.goals,
         blocks,
         {k.removeprefix("critic."): v for k, v in arrays.items() if k.startswith("critic.")},
-        TypeAdapter(Calibration).validate_json((source / "calibration.json").read_bytes()),
+        TypeAdapter(Calibration).validate_python(read_json(source / "calibration.json")),
         Support(
             arrays["support.references"],
             arrays["support.goals"],
-            float(limits["reach"]),
-            float(limits["goal_reach"]),
-            {name: float(limit) for name, limit in limits["foreign"].items()},
+            limits.reach,
+            limits.goal_reach,
+            limits.foreign,
         ),
         evidence,
-        json.loads((source / "metrics.json").read_text())
-        if (source / "metrics.json").exists()
-        else {},
+        read_json(metrics) if metrics.exists() else {},
+        TypeAdapter(Origin).validate_python(read_json(born)) if born.exists() else Origin(),
     )
+    if stored.id and head.id != stored.id:
+        raise ValueError(f"its contents are not those of {stored.id}; it was changed on disk")
+    return head
 
 
 def _first_error(error: Exception) -> str:
@@ -219,4 +325,4 @@ def _replace(scratch: Path, target: Path) -> None:
 
 
 def _dump(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")

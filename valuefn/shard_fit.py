@@ -14,9 +14,11 @@ from forethought.agent.protocols import Encoder
 from forethought.valuefn.checkpoint import Checkpoint
 from forethought.valuefn.checks import check_device, encode_texts
 from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.data import outcome_counts
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.fit import HELD_OUT, FitRun, calibrated, finished
 from forethought.valuefn.head import Head
+from forethought.valuefn.lineage import Origin
 from forethought.valuefn.memory_source import MemorySource, make_blocks, make_inputs
 from forethought.valuefn.objectives import OBJECTIVES
 from forethought.valuefn.shard_folder import ShardFolder
@@ -104,6 +106,7 @@ def fit_shards(
             "episodes": found.train_episodes + found.held_episodes,
             "transitions": shards.manifest.transitions,
             "worlds": list(shards.manifest.worlds),
+            "outcomes": outcome_counts(data),  # of the sample
             "never_reached": found.never_reached,
             "shards": len(shards),
             "digest": shards.manifest.digest,
@@ -111,4 +114,5 @@ def fit_shards(
         }
     }
     run = FitRun(data, encoded, inputs, found.rows, found.held)
-    return finished(run, trained, calibrated(run, trained), config, encoder, about)
+    origin = Origin(data=shards.manifest.digest)
+    return finished(run, trained, calibrated(run, trained), config, encoder, about, origin)

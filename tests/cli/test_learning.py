@@ -152,3 +152,18 @@ def test_reword_adds_the_models_words(run: Run, kept: Path, tmp_path: Path) -> N
     assert again.code == 2
     assert "exists" in again.err
     assert run("train", "value", tmp_path / "said", "--out", tmp_path / "h", *FAST).code == 0
+
+
+def test_drift_compares_new_traces_with_those_of_training(run: Run, kept: Path) -> None:
+    said = run("drift", kept / "head", kept / "others", "--json")
+    assert said.code == 0, said.err
+    told = said.json
+    assert told["episodes"] == 40
+    assert told["verdict"] in {"keep", "watch", "retrain"}
+    assert {part["name"] for part in told["parts"]} >= {"state", "prefix", "distance", "outcomes"}
+    assert len(told["id"]) == 16
+    shown = run("drift", kept / "head", kept / "others").out
+    assert f"{told['verdict']}: " in shown
+    assert "p (Holm)" in shown
+    missing = run("drift", kept / "none", kept / "others")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)

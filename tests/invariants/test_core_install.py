@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 MAY_NEED_AN_EXTRA = (
     "forethought.valuefn",
     "forethought.agent.atif",
+    "forethought.agent.importing.arrow",
     "forethought.agent.models",
     "forethought.agent.telemetry",
     "forethought.cli.demo",

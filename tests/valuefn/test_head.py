@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,7 @@ def test_a_saved_head_answers_as_before(head: Head, folder: Path) -> None:
     assert {p.name for p in folder.iterdir()} == {
         "README.md", "calibration.json", "config.json", "evidence.jsonl", "head.safetensors",
         "metrics.json",
+        "origin.json",
     }  # fmt: skip
     card = (folder / "README.md").read_text()
     assert "300 episodes" in card
@@ -150,11 +152,9 @@ def test_other_places_and_other_formats(folder: Path, tmp_path: Path) -> None:
 
 
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    arrays = load_file(folder / "head.safetensors")
-    arrays["critic.phi.weights.0"] = arrays["critic.phi.weights.0"][:, :-1].copy()
-    save_file(arrays, folder / "head.safetensors")
+    head = Head.from_pretrained(folder)
+    weights = {**head.weights, "phi.weights.0": head.weights["phi.weights.0"][:, :-1].copy()}
+    replace(head, weights=weights).save_pretrained(folder)
     with pytest.raises(HeadError, match="do not fit"):
         load_critic(folder)
 

@@ -1,0 +1,1 @@
+"""Episodes from data that people already have: rows of files, a mapping, traces."""
