@@ -11,6 +11,7 @@ from forethought.agent.errors import ConfigError, UnknownName
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Objective = Literal["iql", "monte-carlo"]
+View = Literal["whole", "no-state", "no-thought", "no-prefix", "reward"]
 
 
 class GoalShares(BaseModel):
@@ -67,6 +68,9 @@ class HeadConfig(BaseModel):
     stopping; empty for none. On few episodes, the others crowd out what is particular to it."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
+    view: View = "whole"
+    """What of the episodes the head is shown, for audits and ablations: with `no-...` it never sees
+    that part, with `reward` one goal, a high reward, stands in place of all outcomes."""
     seed: int = Field(default=0, ge=0)
 
     def digest(self) -> str:
@@ -78,6 +82,7 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "iql": {},
         "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+        "scalar": {"view": "reward"},
         "dialogue": {
             "objective": "monte-carlo",
             "gamma": 1.0,

@@ -20,6 +20,7 @@ from forethought.valuefn.inference import Critic
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
 from forethought.valuefn.train import Inputs, Progress, Trained, Trainer, make_inputs
+from forethought.valuefn.views import view_of
 
 Floats = NDArray[np.float32]
 HELD_OUT = 0.2
@@ -59,6 +60,7 @@ def fit_head(
     data = build_dataset(traces)
     if config.permute:
         data = permute_outcomes(data, config.seed)
+    data = view_of(data, traces, config.view)
     train, held = split_groups(data, HELD_OUT, config.seed)
     rows, held_rows = data.of_episodes(train), data.of_episodes(held)
     encoded = {
@@ -169,7 +171,7 @@ def _metrics(
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
             "loss": loss,
-            "auc": auc(chance[known], truth[known]),
+            "auc": auc(chance[known], np.round(truth[known])),
             "brier": brier_score(chance[known], truth[known]),
             "calibration_error": calibration_error(chance[known], truth[known]),
             "interval_coverage": interval_coverage(chance, low, high, truth),
