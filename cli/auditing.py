@@ -100,6 +100,7 @@ def reproduce(
     model: str | None,
     quick: bool,
     episodes: int | None,
+    seeds: int | None,
     seed: int,
     out: Path | None,
     resume: bool,
@@ -120,6 +121,7 @@ def reproduce(
         model=model,
         quick=quick,
         episodes=episodes,
+        seeds=seeds,
         seed=seed,
         out=out or Path("runs") / f"reproduce-{name}-{seed}",
         resume=resume,
@@ -132,6 +134,7 @@ def _pnlc(
     model: str | None,
     quick: bool,
     episodes: int | None,
+    seeds: int | None,
     seed: int,
     out: Path,
     resume: bool,
@@ -146,9 +149,11 @@ def _pnlc(
 
     size = QUICK if quick else FULL
     if episodes is not None:
-        size = replace(size, test=episodes, validation=episodes)
+        size = replace(size, test=episodes, validation=max(episodes // 2, 2))
+    if seeds is not None:
+        size = replace(size, seeds=seeds)
     proposer = load_model(model or NAME)
-    _check_run(out, {"size": asdict(size), "seed": seed, "model": model}, resume=resume)
+    _check_run(out, {"quick": quick, "seed": seed, "model": model}, resume=resume)
     began = time.perf_counter()
     with screen.progress() as tell:
         report = run(
@@ -191,8 +196,8 @@ def _check_run(out: Path, run: Mapping[str, Any], *, resume: bool) -> None:
     settings = json.loads(json.dumps(plain(run)))
     if resume and json.loads(file.read_text(encoding="utf-8")) != settings:
         raise ConfigError(
-            f"{out} holds a run with other settings; give the same --seed, --model, --quick and "
-            "--episodes, or choose another --out"
+            f"{out} holds a run with other settings; give the same --seed, --model and --quick, "
+            "or choose another --out"
         )
     check_folder(out)
     _write(file, settings)

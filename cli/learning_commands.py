@@ -215,7 +215,10 @@ def reproduce(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Tiny: shows the form only.")] = False,
     episodes: Annotated[
-        int | None, typer.Option(min=2, help="Episodes of each arm and seed.")
+        int | None, typer.Option(min=4, help="Test episodes of each arm and seed.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many times heads are trained and played.")
     ] = None,
     seed: Seed = 0,
     out: Annotated[
@@ -233,6 +236,7 @@ def reproduce(
         model=model,
         quick=quick,
         episodes=episodes,
+        seeds=seeds,
         seed=seed,
         out=out,
         resume=resume,

@@ -13,7 +13,7 @@ from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.improve import collect
 
-SMALL = head_config(hidden=16, members=2, batch=64, steps=150, learning_rate=3e-3)
+SMALL = head_config(hidden=16, members=2, batch=64, steps=75, learning_rate=3e-3)
 
 
 def trained(world: World, folder: Path, episodes: int = 400) -> Path:
@@ -21,7 +21,7 @@ def trained(world: World, folder: Path, episodes: int = 400) -> Path:
     return fit_head(traces, SMALL).save_pretrained(folder)
 
 
-def audited(world: World, folder: Path, episodes: int = 2000) -> Audit:
+def audited(world: World, folder: Path, episodes: int = 400) -> Audit:
     traces = collect(world, plan(world, split="train", episodes=400, seed=0))
     return audit(world, folder, traces=traces, episodes=episodes, margin=0.05)
 
@@ -40,7 +40,7 @@ def test_a_head_that_ignores_the_thought_is_told(tmp_path: Path) -> None:
 
 def test_a_head_that_lives_by_the_thought_is_told(tmp_path: Path) -> None:
     world = doors("thought")
-    found = audited(world, trained(world, tmp_path / "head"), episodes=600)
+    found = audited(world, trained(world, tmp_path / "head"), episodes=200)
     state, thought, _ = found.verdicts
     assert (thought.used, thought.matters) == ("yes", "yes")
     assert state.used in {"no", "unknown"}
@@ -53,7 +53,7 @@ def test_a_head_that_lives_by_the_thought_is_told(tmp_path: Path) -> None:
     assert lost is not None
     assert lost.value > 0.1
     assert rows["goals-dealt"].reward < 0.25  # two goals, turned round
-    assert found.bench.arms["unguided"].mean == pytest.approx(0.5, abs=0.08)
+    assert found.bench.arms["unguided"].mean == pytest.approx(0.5, abs=0.12)
 
 
 def test_little_data_says_neither_yes_nor_no(tmp_path: Path) -> None:

@@ -79,13 +79,13 @@ class Size:
         return (self.collected // 16, self.collected // 4)
 
 
-FULL = Size(collected=2000, seeds=2, test=300, validation=150)
+FULL = Size(collected=2000, seeds=2, test=200, validation=100)
 QUICK = Size(
-    collected=640,
+    collected=480,
     seeds=1,
     test=24,
     validation=12,
-    settings={"members": 2, "hidden": 16, "steps": 100},
+    settings={"members": 2, "hidden": 16, "steps": 75},
 )
 
 
