@@ -16,7 +16,8 @@ TINY = Size(480, 1, 2, 2, {"members": 1, "hidden": 8, "steps": 2})
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pnlc, "QUICK", TINY)
-    monkeypatch.setattr(pnlc, "OBJECTIVES", ("monte-carlo",))
+    monkeypatch.setattr(pnlc, "OBJECTIVES", ())
+    monkeypatch.setattr(pnlc, "GRID_EACH", (2,))
 
 
 def test_audit_says_what_a_head_uses(run: Run, kept: Path, tmp_path: Path) -> None:

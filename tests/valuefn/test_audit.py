@@ -21,7 +21,7 @@ def trained(world: World, folder: Path, episodes: int = 400) -> Path:
     return fit_head(traces, SMALL).save_pretrained(folder)
 
 
-def audited(world: World, folder: Path, episodes: int = 400) -> Audit:
+def audited(world: World, folder: Path, episodes: int = 300) -> Audit:
     traces = collect(world, plan(world, split="train", episodes=400, seed=0))
     return audit(world, folder, traces=traces, episodes=episodes, margin=0.05)
 

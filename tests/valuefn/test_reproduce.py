@@ -1,12 +1,16 @@
 import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from forethought.agent.models.names import load_model
 from forethought.agent.models.scripted import FunctionModel
-from forethought.agent.trace import FILE_NAME
+from forethought.agent.trace import FILE_NAME, read_traces
 from forethought.agent.types import Message, Request
+from forethought.valuefn.reproduce import pnlc
 from forethought.valuefn.reproduce.claims import Claim, check, holds
 from forethought.valuefn.reproduce.pnlc import Report, Size, run
 from forethought.valuefn.reproduce.pnlc_paper import CLAIMS, PAPER
@@ -18,8 +22,16 @@ TINY = Size(
     seeds=2,
     test=4,
     validation=4,
-    settings={"members": 1, "hidden": 8, "steps": 25},
+    settings={"members": 1, "hidden": 8, "steps": 2},
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_ablations() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pnlc, "OBJECTIVES", ("monte-carlo",))
+        patch.setattr(pnlc, "GRID_EACH", (1, 2))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +86,12 @@ def test_a_run_that_was_cut_goes_on_to_the_same_report(done: tuple[Path, Report]
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")} == heads
 
 
-def test_a_real_model_brings_the_arms_that_ask_it(tmp_path: Path) -> None:
-    size = Size(480, 1, 2, 2, {"members": 1, "hidden": 8, "steps": 2})
+def test_a_real_model_brings_the_arms_that_ask_it(
+    done: tuple[Path, Report], tmp_path: Path
+) -> None:
+    for part in ("heads", "collected"):
+        shutil.copytree(done[0] / "seed-0" / part, tmp_path / "seed-0" / part)
+    size = replace(TINY, seeds=1, test=2, validation=2)
     report = run(tmp_path, size=size, proposer=FunctionModel(answer), model_name="some")
     told = {found.claim.name: found for found in report.claims}
     assert told["full > asked"].ours is not None
@@ -132,3 +148,14 @@ def test_the_proposer_follows_any_schema_and_repeats_itself() -> None:
     assert all(0 <= mark <= 5 for mark in said["marks"])
     assert said["thought"].startswith("I go on")
     assert answer(request) == json.dumps(said)
+
+
+def test_a_run_grows_and_begins_with_what_it_was(done: tuple[Path, Report], tmp_path: Path) -> None:
+    shutil.copytree(done[0] / "seed-0", tmp_path / "seed-0")
+    size = replace(TINY, seeds=1, test=6, validation=4)
+    more = run(tmp_path, size=size, proposer=load_model(NAME))
+    assert more.table["rank"].n == 6
+    first = read_traces(done[0] / "seed-0" / "test").traces
+    later = read_traces(tmp_path / "seed-0" / "test").traces
+    ids = {trace.episode.id for trace in later}
+    assert all(trace.episode.id in ids for trace in first)
