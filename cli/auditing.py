@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from forethought.agent.errors import ConfigError
+from forethought.agent.errors import ConfigError, RunError
 from forethought.cli.choices import check_folder, check_place, telling_where
 from forethought.cli.console import Screen, plain, with_interval
 from forethought.cli.learning import load_traces
@@ -155,10 +155,13 @@ def _pnlc(
     proposer = load_model(model or NAME)
     _check_run(out, {"quick": quick, "seed": seed, "model": model}, resume=resume)
     began = time.perf_counter()
-    with screen.progress() as tell:
-        report = run(
-            out, size=size, proposer=proposer, model_name=model or "", seed=seed, progress=tell
-        )
+    try:
+        with screen.progress() as tell:
+            report = run(
+                out, size=size, proposer=proposer, model_name=model or "", seed=seed, progress=tell
+            )
+    except RunError as error:
+        raise RunError(f"{error}; what was done is in {out}, and --resume goes on") from error
     seconds = time.perf_counter() - began
     screen.say(arms_table(report))
     screen.say(claims_table(report.claims))

@@ -139,7 +139,7 @@ def audit(
         folder, head.head, lambda: traces or _training_traces(world, folder, head.head, tell), tell
     )
     critics, against, what = _line_up(head, controls)
-    cases = make_cases(_fresh(world, episodes, seed, out, resume, tell))
+    cases = make_cases(_fresh(world, episodes, seed, out, tell))
     report = asyncio.run(
         run_planners(
             world,
@@ -229,14 +229,15 @@ def _training_traces(world: World, folder: Path, head: Head, tell: Progress) -> 
     )
 
 
-def _fresh(
-    world: World, episodes: int, seed: int, out: Path | None, resume: bool, tell: Progress
-) -> list[Trace]:
-    """Episodes of the collectors on the test split, which no head has seen."""
+def _fresh(world: World, episodes: int, seed: int, out: Path | None, tell: Progress) -> list[Trace]:
+    """Episodes of the collectors on the test split, which no head has seen.
+
+    Those of an audit that was cut before it played are taken up: equal plans have equal ids.
+    """
     planned = plan(world, split="test", episodes=episodes, seed=seed, arm="collector")
     done = itertools.count(1)
     place = out / LOGGED / FILE_NAME if out else None
-    with Recording(place, resume=resume) if place else nullcontext() as record:
+    with Recording(place, resume=True) if place else nullcontext() as record:
         return collect(
             world,
             planned,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from forethought.agent.errors import RunError
 from forethought.cli import app
 from forethought.valuefn.reproduce import pnlc
 from forethought.valuefn.reproduce.pnlc import Size
@@ -96,6 +97,18 @@ def test_reproduce_prints_the_paper_beside_ours(run: Run, tmp_path: Path) -> Non
     assert "holds here" in resumed.out
     assert "not played" in resumed.out
     assert "graded secondary" in " ".join(resumed.out.split())
+
+
+def test_a_model_that_fails_says_where_the_rest_lies(
+    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RunError("all 5 episodes failed: no answer")
+
+    monkeypatch.setattr("forethought.valuefn.reproduce.pnlc.run", fail)
+    said = run("reproduce", "pnlc", "--out", tmp_path / "r")
+    assert said.code == 1
+    assert f"what was done is in {tmp_path / 'r'}, and --resume goes on" in said.err
 
 
 def test_reproduce_has_nothing_to_resume(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from forethought.valuefn.audit import Audit, audit
 from forethought.valuefn.config import head_config
 from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head
-from forethought.valuefn.improve import collect
+from forethought.valuefn.improve import collect, improve
 
 SMALL = head_config(hidden=16, members=2, batch=64, steps=75, learning_rate=3e-3)
 
@@ -100,6 +100,31 @@ def test_an_interrupted_audit_goes_on_to_the_same_figures(tmp_path: Path) -> Non
     again = audit(world, folder, traces=traces, episodes=20, out=tmp_path / "a", resume=True)
     assert again.rows == whole.rows
     assert again.verdicts == whole.verdicts
+
+
+def test_a_head_of_improve_is_held_against_its_own_episodes(tmp_path: Path) -> None:
+    world = doors("thought")
+    improved = improve(
+        world, rounds=1, episodes=100, seed=0, out=tmp_path, config=SMALL, validation=10
+    )
+    found = audit(world, improved.head, episodes=10)
+    assert {row.against for row in found.rows} == {"", "head"}
+    assert not (improved.head / "whole").exists()
+
+
+def test_an_audit_cut_before_it_played_begins_again(tmp_path: Path) -> None:
+    world = doors("thought")
+    folder = trained(world, tmp_path / "head")
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "fresh episodes" and done == 5:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        audit(world, folder, episodes=10, out=out, progress=stop)
+    assert (out / "logged" / FILE_NAME).is_file()
+    assert audit(world, folder, episodes=10, out=out).episodes == 10
 
 
 def test_numbers_that_cannot_be(tmp_path: Path) -> None:
