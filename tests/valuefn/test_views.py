@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,14 +8,20 @@ from support_signpost import signpost_traces
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import Candidate, Outcome, Trace
 from forethought.envs.signpost import HOME, LOST
-from forethought.valuefn.config import head_config
+from forethought.valuefn.config import View, head_config
 from forethought.valuefn.critic import LearnedValue, ScalarValue, load_critic
 from forethought.valuefn.data import build_dataset
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.probes import Blanked, GoalsDealt, WishesSwapped
 from forethought.valuefn.views import REWARD_GOAL, view_of
 
-SMALL = {"hidden": 16, "members": 2, "batch": 64, "steps": 150, "learning_rate": 3e-3}
+SMALL: dict[str, Any] = {
+    "hidden": 16,
+    "members": 2,
+    "batch": 64,
+    "steps": 150,
+    "learning_rate": 3e-3,
+}
 STATE = "The sign is red."  # left leads home
 LEFT, RIGHT = (
     Candidate("I follow the path that the sign means.", prefix, prefix.lower().rstrip("."))
@@ -43,11 +50,12 @@ def whole() -> LearnedValue:
 def test_a_view_leaves_out_one_part_and_nothing_else() -> None:
     traces = signpost_traces(40)
     data = build_dataset(traces)
-    for view, part in (
+    parts: list[tuple[View, str]] = [
         ("no-state", "states"),
         ("no-thought", "thoughts"),
         ("no-prefix", "prefixes"),
-    ):
+    ]
+    for view, part in parts:
         seen = view_of(data, traces, view)
         assert getattr(seen, part) == [""]
         others = {"states", "thoughts", "prefixes", "goals"} - {part}
