@@ -237,13 +237,15 @@ def points_table(report: "Report") -> Table:
             point.family,
             point.name,
             _reward(point.row),
+            with_interval(point.minus.diff, point.minus.ci95) if point.minus else "-",
             "-" if point.auc is None else f"{point.auc:.3f}",
             "-" if point.log_loss is None else f"{point.log_loss:.3f}",
         )
         for point in report.points
     ]
-    columns = ("ablation", "arm", "reward [95 %]", "AUC", "log loss")
-    return _table("validation episodes", columns, rows, left=2)
+    columns = ("ablation", "arm", "reward [95 %]", "minus [95 %]", "AUC", "log loss")
+    title = "validation episodes; minus iql, or 2 + 2 goals and 2 rounds"
+    return _table(title, columns, rows, left=2)
 
 
 def _reward(row: ArmRow) -> str:

@@ -70,8 +70,12 @@ def test_ablations_are_played_on_validation_episodes(done: tuple[Path, Report]) 
     assert families == {"goals x rounds", "data", "objective"}
     assert {"iql, 30", "iql, 120", "scalar, 30", "monte-carlo"} <= set(points)
     assert points["iql"].auc is not None
+    minus = points["monte-carlo"].minus
+    assert minus is not None
+    assert minus.diff == pytest.approx(points["monte-carlo"].row.mean - points["iql"].row.mean)
+    assert points["iql"].minus is points["2 + 2 goals, 2 rounds"].minus is None
     assert points["scalar"].auc is None
-    assert points["2 + 2 goals, 4 rounds"].row.calls > points["2 + 2 goals, 1 rounds"].row.calls
+    assert points["2 + 2 goals, 4 rounds"].row.calls > points["2 + 2 goals, 1 round"].row.calls
 
 
 def test_a_run_that_was_cut_goes_on_to_the_same_report(done: tuple[Path, Report]) -> None:

@@ -35,7 +35,8 @@ from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Trace
 from forethought.envs.registry import World, get_world
 from forethought.envs.rollouts import Recording, plan, play
-from forethought.envs.scores import ArmRow, arm_row
+from forethought.envs.scores import ArmRow, PairRow, arm_row
+from forethought.envs.stats import paired_difference
 from forethought.valuefn.config import ROWS, head_config
 from forethought.valuefn.critic import LearnedValue, load_critic
 from forethought.valuefn.evaluate import evaluate
@@ -97,6 +98,8 @@ class Point:
     """`goals x rounds`, `data` or `objective`."""
     name: str
     row: ArmRow
+    minus: PairRow | None
+    """Its reward minus that of `iql`, or of the paper's goals and rounds; `None` for these two."""
     auc: float | None = None
     """Of the main goal on fresh episodes; the mean over seeds."""
     log_loss: float | None = None
@@ -193,10 +196,15 @@ def ablations(heads: "_Seed", proposer: Model, model_name: str) -> Ready:
     if not model_name:  # twelve arms of many calls are too many for a real model
         for each, rounds in itertools.product(GRID_EACH, GRID_ROUNDS):
             planner = Refine(goals, rounds, each, each, insist=True)
-            arms[f"{each} + {each} goals, {rounds} rounds"] = planner, proposer
+            arms[grid_name(each, rounds)] = planner, proposer
     for name in heads.ranked:
         arms[name] = Rank(heads.critic(name)), None
     return arms
+
+
+def grid_name(each: int, rounds: int) -> str:
+    """The arm with that many goals of each kind and rounds."""
+    return f"{each} + {each} goals, {rounds} round{'s' * (rounds > 1)}"
 
 
 class _Seed:
@@ -291,18 +299,24 @@ def _points(
     seeds: Sequence[_Seed], played: Sequence[Mapping[str, Sequence[Trace]]], seed: int
 ) -> list[Point]:
     found = []
+    rewards = {name: [r for part in played for r in _rewards(part[name])] for name in played[0]}
     for name in played[0]:
         row = arm_row([trace for part in played for trace in part[name]], seed)
-        if name not in seeds[0].ranked:
-            found.append(Point("goals x rounds", name, row))
+        ranked = name in seeds[0].ranked
+        than, minus = "iql" if ranked else grid_name(EACH, ROUNDS), None
+        if name != than:
+            gap = paired_difference(rewards[name], rewards[than], seed=seed)
+            minus = PairRow(gap.value, (gap.low, gap.high))
+        if not ranked:
+            found.append(Point("goals x rounds", name, row, minus))
             continue
         family = "data" if ", " in name or name in {"iql", "scalar"} else "objective"
         if name.partition(", ")[0] == "scalar":  # it says nothing of the outcome sentences
-            found.append(Point(family, name, row))
+            found.append(Point(family, name, row, minus))
             continue
         told = [each.predicts(name) for each in seeds]
         auc, loss = (sum(column) / len(column) for column in zip(*told, strict=True))
-        found.append(Point(family, name, row, auc, loss))
+        found.append(Point(family, name, row, minus, auc, loss))
     return found
 
 

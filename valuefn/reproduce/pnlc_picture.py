@@ -5,7 +5,7 @@ from typing import Any
 
 from forethought.agent.errors import needs
 from forethought.envs.scores import ArmRow
-from forethought.valuefn.reproduce.pnlc import GRID_EACH, GRID_ROUNDS, Report
+from forethought.valuefn.reproduce.pnlc import GRID_EACH, GRID_ROUNDS, Report, grid_name
 
 with needs("pictures", "pip install 'forethought[value]'"):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,12 +46,17 @@ def _across(axes: Any, rows: dict[str, ArmRow], title: str) -> None:
 def _grid(axes: Any, report: Report) -> None:
     rows = {point.name: point.row for point in report.points if point.family == "goals x rounds"}
     for colour, each in zip(_COLOURS, GRID_EACH, strict=False):
-        names = [f"{each} + {each} goals, {rounds} rounds" for rounds in GRID_ROUNDS]
+        names = [grid_name(each, rounds) for rounds in GRID_ROUNDS]
         known = [
             (n, rows[name]) for n, name in zip(GRID_ROUNDS, names, strict=True) if name in rows
         ]
         _line(axes, known, colour, f"{each} + {each} goals")
-    axes.set(title="Goals and rounds, validation episodes", xlabel="rounds", ylabel="mean reward")
+    axes.set(
+        title="Goals and rounds, validation episodes",
+        xlabel="rounds",
+        ylabel="mean reward",
+        xticks=GRID_ROUNDS,
+    )
     if rows:
         axes.legend(frameon=False)
 
@@ -70,6 +75,9 @@ def _data(axes: Any, report: Report) -> None:
         ylabel="mean reward",
         xscale="log",
     )
+    sizes = (*report.size.sizes, report.size.collected)
+    axes.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
+    axes.minorticks_off()
     axes.legend(frameon=False)
 
 
