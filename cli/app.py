@@ -24,7 +24,9 @@ from forethought.cli.record_commands import records_app
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
-RESUMABLE = ("play", "bench", "improve", "shards")
+OWN_FOLDER = ("improve", "reproduce")
+"""Those that write into a folder of their own where none is named."""
+RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards")
 
 app = typer.Typer(
     name="forethought",
@@ -214,7 +216,7 @@ def _stopped(arguments: Sequence[str]) -> int:
     kept = any(each == "--out" or each.startswith("--out=") for each in words)
     if words and words[0] == "resume":
         typer.echo(f"stopped; to go on: forethought {shlex.join(words)}", err=True)
-    elif words and words[0] in RESUMABLE and (kept or words[0] == "improve"):
+    elif words and words[0] in RESUMABLE and (kept or words[0] in OWN_FOLDER):
         typer.echo(f"stopped; to go on: forethought {shlex.join([*words, '--resume'])}", err=True)
     else:
         typer.echo("stopped; nothing half-done was kept", err=True)

@@ -204,3 +204,79 @@ def eval_attempts(
     from forethought.cli.deciding import eval_attempts as run
 
     run(traces, as_json=as_json)
+
+
+@learning_app.command()
+def audit(
+    head: Annotated[Path, typer.Argument(help="The head's directory.", metavar="HEAD")],
+    env: Env,
+    traces: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Traces to train its controls on; by default those beside it, or fresh ones.",
+            metavar="TRACES",
+        ),
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="Test episodes for each arm.")] = 400,
+    margin: Annotated[
+        float, typer.Option(help="Smaller differences of AUC or reward count as none.")
+    ] = 0.02,
+    seed: Seed = 0,
+    out: Out = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether a head uses the state, the thought, the prefix and the goals."""
+    from forethought.cli.auditing import audit as run
+
+    run(
+        head,
+        env,
+        traces=traces,
+        episodes=episodes,
+        margin=margin,
+        seed=seed,
+        out=out,
+        resume=resume,
+        as_json=as_json,
+    )
+
+
+@learning_app.command()
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="What; without it, what there is.", metavar="NAME")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A real model, in place of one that answers by lot.", metavar="NAME"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny: shows the form only.")] = False,
+    episodes: Annotated[
+        int | None, typer.Option(min=4, help="Test episodes of each arm and seed.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many times heads are trained and played.")
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write into; runs/reproduce-NAME-SEED by default."),
+    ] = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a paper's table again, and print the paper's figures beside it."""
+    from forethought.cli.auditing import reproduce as run
+
+    run(
+        name,
+        model=model,
+        quick=quick,
+        episodes=episodes,
+        seeds=seeds,
+        seed=seed,
+        out=out,
+        resume=resume,
+        as_json=as_json,
+    )

@@ -74,12 +74,45 @@ async def run_bench(
     """
     if episodes < 2:
         raise ConfigError(f"a comparison needs 2 episodes or more, not {episodes}")
-    parts = _parts(world, episodes, opponents)
     # every arm is built before the first one plays: a wrong name costs no episodes
     ready: dict[str, tuple[Planner, Model | None]] = {}
     for name, arm in _parse(arms).items():
         planner = build_planner(arm, critics=critics, bots=world.bots, match=match, same=same)
         ready[name] = planner, _choose(arm, world, models or {})
+    return await run_planners(
+        world,
+        ready,
+        episodes=episodes,
+        seed=seed,
+        split=split,
+        out=out,
+        resume=resume,
+        opponents=opponents,
+        budget=budget,
+        concurrency=concurrency,
+        progress=progress,
+    )
+
+
+async def run_planners(
+    world: World,
+    ready: Mapping[str, tuple[Planner, Model | None]],
+    *,
+    episodes: int,
+    seed: int = 0,
+    split: str = "test",
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    opponents: Sequence[str] | None = None,
+    budget: Budget | None = None,
+    concurrency: int = 1,
+    progress: Progress | None = None,
+) -> BenchReport:
+    """Compare planners that are already built, each under a name of its own with its model.
+
+    Arguments and errors as in `run_bench`.
+    """
+    parts = _parts(world, episodes, opponents)
     played: list[dict[str, list[Trace]]] = [{} for _ in parts]
     seconds: dict[str, float] = {}
     with Recording(Path(out) / FILE_NAME, resume=resume) if out else nullcontext() as record:

@@ -92,5 +92,5 @@ def encode_texts(encoder: Encoder, data: Dataset) -> dict[str, Floats]:
 
 def _varied(reached: Floats) -> NDArray[np.bool_]:
     """Outcome sentences that came true in some episodes and failed in others, shape `(G,)`."""
-    varied: NDArray[np.bool_] = (reached == 1).any(axis=0) & (reached == 0).any(axis=0)
+    varied: NDArray[np.bool_] = np.fmin.reduce(reached) < np.fmax.reduce(reached)
     return varied

@@ -12,9 +12,10 @@ from forethought.agent.errors import ConfigError, UnknownName
 Share = Annotated[float, Field(ge=0, le=1)]
 Network = Literal["bilinear", "concat"]
 Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
+View = Literal["whole", "no-state", "no-thought", "no-prefix", "reward"]
 
 
-_LATER = ("refit", "network")
+_LATER = ("refit", "network", "view")
 """Settings that came after heads had names made of the others."""
 
 
@@ -81,6 +82,9 @@ class HeadConfig(BaseModel):
     best; the calibration stays that of the first training."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
+    view: View = "whole"
+    """What of the episodes the head is shown, for audits and ablations: with `no-...` it never sees
+    that part, with `reward` one goal, a high reward, stands in place of all outcomes."""
     seed: int = Field(default=0, ge=0)
 
     def digest(self) -> str:
@@ -102,6 +106,7 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "iql": {},
         "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+        "scalar": {"view": "reward"},
         "regression": {"objective": "regression"},
         "contrastive": {"objective": "contrastive"},
         "gcivl": {"objective": "gcivl"},

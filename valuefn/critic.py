@@ -16,6 +16,7 @@ from forethought.valuefn.head import Head
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.support import Neighbours, projection, strange_rows
 from forethought.valuefn.threads import one_thread
+from forethought.valuefn.views import HIDDEN, REWARD_GOAL
 
 Floats = NDArray[np.float32]
 
@@ -121,6 +122,8 @@ class LearnedValue:
             "thought": [candidate.thought for candidate in candidates],
             "prefix": [candidate.prefix for candidate in candidates],
         }
+        if self.head.config.view in HIDDEN:  # what it was never shown cannot be strange to it
+            columns[HIDDEN[self.head.config.view]] = [""] * len(states)
         # each text once: one state and a few prefixes serve all candidates of a decision
         texts = {name: list(dict.fromkeys(column)) for name, column in columns.items()}
         encoded = self.encoder.encode([text for part in texts.values() for text in part])
@@ -146,6 +149,30 @@ class LearnedValue:
         return self._critic.embed(features), near
 
 
+class ScalarValue(LearnedValue):
+    """The one number of a head trained on the reward itself (view `reward`), for any goals.
+
+    Every hoped goal is given the value and every feared one what is missing to 1, so that planners
+    rank by the value whatever the goals are. This is the ablation of goals, not a way to use one.
+    """
+
+    def estimate(
+        self, state: str, candidates: Sequence[Candidate], goals: Sequence[Goal]
+    ) -> list[list[Estimate]]:
+        """The value of each candidate, turned for feared goals."""
+        rows = super().estimate(state, candidates, [REWARD_GOAL] if goals else [])
+        return [
+            [each if goal.kind == "hoped" else turned(each) for goal in goals for each in row]
+            for row in rows
+        ]
+
+
+def turned(estimate: Estimate) -> Estimate:
+    """The estimate that the opposite comes true."""
+    low, high = 1 - estimate.high, 1 - estimate.low
+    return Estimate(1 - estimate.chance, low, high, estimate.supported)
+
+
 def load_critic(
     folder: str | os.PathLike[str], *, encoder: Encoder | None = None, name: str = "head"
 ) -> LearnedValue:
@@ -159,4 +186,6 @@ def load_critic(
     Raises:
         HeadError: If the head is missing, damaged, or belongs to another encoder.
     """
-    return LearnedValue(Head.from_pretrained(folder), encoder, name=name)
+    head = Head.from_pretrained(folder)
+    kind = ScalarValue if head.config.view == "reward" else LearnedValue
+    return kind(head, encoder, name=name)

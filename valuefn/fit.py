@@ -39,6 +39,7 @@ from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks,
 from forethought.valuefn.objectives import OBJECTIVES
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
 from forethought.valuefn.train import Progress, Trained, Trainer
+from forethought.valuefn.views import view_of
 
 Floats = NDArray[np.float32]
 HELD_OUT = 0.2
@@ -90,6 +91,7 @@ def fit_head(
     if start is not None:
         check_start(start, config, encoder)
         data = with_goals(data, start.goals)
+    data = view_of(data, traces, config.view)
     if config.permute:
         data = permute_outcomes(data, config.seed)
     train, held = split_groups(data, HELD_OUT, config.seed)
@@ -299,7 +301,7 @@ def _metrics(
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
             "loss": loss,
-            "auc": auc(chance[known], truth[known]),
+            "auc": auc(chance[known], np.round(truth[known])),
             "brier": brier_score(chance[known], truth[known]),
             "calibration_error": calibration_error(chance[known], truth[known]),
             "interval_coverage": interval_coverage(chance, low, high, truth),

@@ -13,6 +13,7 @@ OUT/round-0/traces.jsonl, head/, validation.json     OUT/round-1/...     OUT/hea
 """
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ from forethought.agent.protocols import Planner, Turn
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Candidate, Decision, Episode, Trace
 from forethought.envs.registry import World
-from forethought.envs.rollouts import Recording, plan, play
+from forethought.envs.rollouts import OnDone, Recording, plan, play
 from forethought.envs.stats import mean_interval
 from forethought.valuefn.config import HeadConfig, head_config
 from forethought.valuefn.critic import load_critic
@@ -191,6 +192,42 @@ def default_heads(
     ).head
 
 
+def collect(
+    world: World,
+    planned: Sequence[Episode],
+    *,
+    record: Recording | None = None,
+    on_done: OnDone | None = None,
+) -> list[Trace]:
+    """Episodes of the world's collectors, which take turns; in the order of the plan.
+
+    Args:
+        world: Where.
+        planned: What is played.
+        record: Where it is kept; what is whole in it is not played again.
+        on_done: Told of each episode as it ends.
+
+    Raises:
+        ConfigError: If the world has no policy to collect with.
+    """
+    bots = world.collectors or tuple(bot for name, bot in world.bots.items() if name == "unguided")
+    if not bots:
+        raise ConfigError(f"{world.id} has no policy to collect episodes with")
+    found: dict[str, Trace] = {}
+    for place, bot in enumerate(bots):
+        part = planned[place :: len(bots)]
+        planner = BotPlanner("collector", bot)
+        for trace in asyncio.run(play(world, planner, part, record=record, on_done=on_done)):
+            found[trace.episode.id] = trace
+    return [found[episode.id] for episode in planned]
+
+
+def _counted(tell: Progress, stage: str, total: int) -> OnDone:
+    """Progress of a stage, counting episodes as they end."""
+    count = itertools.count(1)
+    return lambda trace, seconds: tell(stage, next(count), total)
+
+
 class _Work:
     """The stages of one run; each passes over what is already whole."""
 
@@ -223,30 +260,14 @@ class _Work:
             if head is not None:
                 planner = Stray(Rank(load_critic(head)))
                 return self._run(planner, planned, stage, record)
-            bots = self._world.collectors or tuple(
-                bot for name, bot in self._world.bots.items() if name == "unguided"
-            )
-            if not bots:
-                raise ConfigError(f"{self._world.id} has no policy to collect episodes with")
-            found: dict[str, Trace] = {}
-            for place, bot in enumerate(bots):
-                part = planned[place :: len(bots)]
-                for trace in self._run(BotPlanner("collector", bot), part, stage, record):
-                    found[trace.episode.id] = trace
-            return [found[episode.id] for episode in planned]
+            tell = _counted(self._tell, stage, len(planned))
+            return collect(self._world, planned, record=record, on_done=tell)
 
     def _run(
         self, planner: Planner, episodes: Sequence[Episode], stage: str, record: Recording | None
     ) -> list[Trace]:
-        total = len(episodes)
-        count = 0
-
-        def on_done(trace: Trace, seconds: float) -> None:
-            nonlocal count
-            count += 1
-            self._tell(stage, count, total)
-
-        return asyncio.run(play(self._world, planner, episodes, record=record, on_done=on_done))
+        tell = _counted(self._tell, stage, len(episodes))
+        return asyncio.run(play(self._world, planner, episodes, record=record, on_done=tell))
 
     def train(self, traces: Sequence[Trace], head: Path, stage: str, **changes: object) -> Path:
         """Train a head unless it is there."""

@@ -7,7 +7,12 @@ import pytest
 VOCABULARY = frozenset(
     f"forethought.agent.{name}" for name in ("types", "errors", "protocols", "trace")
 )
-PLAYING = ("forethought.valuefn.improve", "forethought.valuefn.rl")
+PLAYING = (
+    "forethought.valuefn.audit",
+    "forethought.valuefn.improve",
+    "forethought.valuefn.reproduce",
+    "forethought.valuefn.rl",
+)
 WIRING = ("forethought.cli",)
 """What stands above all other packages, beside the public face."""
 

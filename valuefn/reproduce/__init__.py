@@ -1,0 +1,1 @@
+"""Papers' tables, drawn again on the worlds at hand; see `catalogue`."""

@@ -1,0 +1,42 @@
+"""What can be reproduced, by name. A reproduction's module is imported when it is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from forethought.agent.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the catalogue."""
+
+    name: str
+    paper: str
+    """Title and arXiv number."""
+    shows: str
+    """What is held beside the paper, in words."""
+
+
+CATALOGUE: Mapping[str, Entry] = MappingProxyType(
+    {
+        "pnlc": Entry(
+            "pnlc",
+            "Planning without Search: Refining Frontier LLMs with Offline Goal-Conditioned RL "
+            "(arXiv 2505.18098)",
+            "its ablations on bargaining-v0: goals against one number, refinement against "
+            "choosing, the head against the model's own guesses",
+        )
+    }
+)
+
+
+def entry(name: str) -> Entry:
+    """Look a reproduction up.
+
+    Raises:
+        UnknownName: If there is none of that name.
+    """
+    if name not in CATALOGUE:
+        raise UnknownName("reproduction", name, CATALOGUE)
+    return CATALOGUE[name]
