@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forethought.agent.errors import DataError
 from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
-from forethought.valuefn.calibrate import fit_calibration
+from forethought.valuefn.calibrate import crossed, fit_calibration
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import Dataset, Ints, build_dataset, permute_outcomes, split_groups
@@ -73,10 +73,10 @@ def fit_head(
     run = _Run(data, encoded, make_inputs(encoded, data, rows), rows, held_rows)
     trained = Trainer(data, run.inputs, rows, held_rows, config).run(progress)
     scores = _scores(run, trained, held_rows)
-    calibration = fit_calibration(
-        scores, data.truth(held_rows), data.groups[data.episode[held_rows]]
-    )
     support, references = _support(run, config.seed)
+    groups = data.groups[data.episode[held_rows]]
+    truth = data.truth(held_rows)
+    calibration = fit_calibration(scores, truth, groups)
     worlds = sorted({trace.episode.env for trace in traces})
     return Head(
         config,
@@ -88,7 +88,7 @@ def fit_head(
         calibration,
         support,
         references,
-        _metrics(run, trained, scores, calibration, worlds),
+        _metrics(run, trained, crossed(scores, truth, groups), calibration, worlds),
     )
 
 
@@ -153,11 +153,15 @@ def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
 
 
 def _metrics(
-    run: _Run, trained: Trained, scores: Floats, calibration: Calibration, worlds: list[str]
+    run: _Run,
+    trained: Trained,
+    answers: tuple[Floats, Floats, Floats],
+    calibration: Calibration,
+    worlds: list[str],
 ) -> dict[str, Any]:
-    """What held-out episodes showed, and the learning curve."""
+    """What held-out episodes showed, each by a calibration that did not see it; and the curve."""
     truth = run.data.truth(run.held)
-    chance, low, high = calibration.interval(scores)
+    chance, low, high = answers
     known = ~np.isnan(truth)
     update, loss = trained.best
     return {
@@ -172,7 +176,9 @@ def _metrics(
             "auc": auc(chance[known], truth[known]),
             "brier": brier_score(chance[known], truth[known]),
             "calibration_error": calibration_error(chance[known], truth[known]),
-            "interval_coverage": interval_coverage(chance, low, high, truth),
+            "interval_coverage": interval_coverage(
+                chance, low, high, truth, run.data.episode[run.held]
+            ),
             "calibration": calibration.method,
             "best_update": update,
         },

@@ -146,6 +146,7 @@ def score(
         cells=len(cells.truth),
     )
     part, truth = _part(cases, len(answers.chance), rows, goals)
+    owner = np.tile(np.flatnonzero(rows), len(answers.chance))
     columns = (answers.chance[part], answers.low[part], answers.high[part], truth)
     return Scores(
         name,
@@ -156,7 +157,7 @@ def score(
         brier,
         log_loss,
         calibration,
-        interval_coverage(*(column.reshape(-1, len(goals)) for column in columns)),
+        interval_coverage(*(column.reshape(-1, len(goals)) for column in columns), owner=owner),
         float(answers.supported[part].mean()),
     )
 
