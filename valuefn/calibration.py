@@ -59,7 +59,8 @@ class Calibration:
             return mapped
         if self.method == "by-goal":
             own = np.arange(len(self.slopes) - 1) if goals is None else goals
-            slope, shift = (np.float32(part)[own] for part in (self.slopes, self.shifts))
+            lines = np.asarray([self.slopes, self.shifts], dtype=np.float32)
+            slope, shift = lines[:, own]
             return sigmoid(logit(raw) * slope + shift)
         return raw
 

@@ -113,6 +113,12 @@ class LearnedValue:
             )
         ]
 
+    def place(self, states: Sequence[str]) -> Floats:
+        """States as the head sees them, shape `(B, D)`: near ones are alike to it."""
+        with one_thread():
+            encoded = self.encoder.encode(list(states))
+            return self.head.blocks["state"].apply(encoded)
+
     def _judge(
         self, states: Sequence[str], candidates: Sequence[Candidate]
     ) -> tuple[Floats, NDArray[np.bool_]]:
