@@ -131,7 +131,7 @@ def _both(
     ranks = zip(gap.ranking, gap.thoughts, strict=True)
     screen.say(
         _table(
-            f"{names[0]} minus {names[1]}: pairs ordered right, above 0 is better",
+            "the same, pairs ordered right: above 0 is better",
             ("share seen", "of episodes [95 %]", "of thoughts [95 %]"),
             [(f"{e.share:.0%}", _cell(e.concordance), _cell(t.concordance)) for e, t in ranks],
         )

@@ -14,7 +14,8 @@ def known_chances(asked: int, moved: int, thought: int) -> np.ndarray:
         0.4 * (5 - asked) + 0.3 * moved - 1 + (0, 0.6, 1.2)[thought],
         0.7 * (asked - 5) + 0.2 * moved - 0.6 + (0.8, 0.2, -0.8)[thought],
     )
-    return 1 / (1 + np.exp(-np.asarray(odds)))
+    chances: np.ndarray = 1 / (1 + np.exp(-np.asarray(odds)))
+    return chances
 
 
 def simulated(count: int, seed: int) -> tuple[list[Trace], np.ndarray]:
