@@ -65,7 +65,7 @@ def _show(screen: Screen, trace: Trace, at: Step, found: "Explanation") -> None:
             Text(each.goal.text),
             f"{told.chance:.2f}" + ("" if told.supported else " (unsupported)"),
             f"{told.low:.2f} to {told.high:.2f}",
-            f"{each.part + 0.0:+.3f}",
+            f"{each.part:+.3f}",
             f"{each.lead:+.3f}",
         )
     screen.say(table)
