@@ -91,7 +91,9 @@ def _one(
 
     found = evaluate(critic, traces, goal=goal, seed=seed)
     screen.say(scores_table(found))
+    screen.say(parts_table(found))
     screen.say(ranking_table(found))
+    screen.say(thoughts_table(found))
     result = {"head": name, **asdict(found)}
     if out is not None:
         result["files"] = _keep(screen, out, result, found)
@@ -107,24 +109,39 @@ def _both(
     out: Path | None,
     seed: int,
 ) -> None:
-    from forethought.valuefn.evaluate import compare, evaluate
+    from forethought.valuefn.evaluate import compare, evaluate, verdict
 
     found = [evaluate(critic, traces, goal=goal, seed=seed) for critic in critics]
     gap = compare(critics[0], critics[1], traces, goal=goal, seed=seed)
     for name, each in zip(names, found, strict=True):
         screen.say(scores_table(each, name))
-    rows = [(each.name, each) for each in (*gap.by_share, gap.overall, gap.pooled)]
-    columns = ("share seen", "AUC [95 %]", "Brier [95 %]", "log loss [95 %]")
+    parts = (*gap.by_share, gap.overall, gap.pooled, *gap.by_kind, *gap.by_opponent)
+    rows = [(each.name, each) for each in parts]
+    columns = ("part", "AUC [95 %]", "Brier [95 %]", "log loss [95 %]", "calibration error")
     screen.say(
         _table(
             f"{names[0]} minus {names[1]}, paired: AUC above 0 and losses below 0 are better",
             columns,
-            [(n, _cell(d.auc), _cell(d.brier), _cell(d.log_loss)) for n, d in rows],
+            [
+                (n, _cell(d.auc), _cell(d.brier), _cell(d.log_loss), _cell(d.calibration_error))
+                for n, d in rows
+            ],
         )
     )
+    ranks = zip(gap.ranking, gap.thoughts, strict=True)
+    screen.say(
+        _table(
+            "the same, pairs ordered right: above 0 is better",
+            ("share seen", "of episodes [95 %]", "of thoughts [95 %]"),
+            [(f"{e.share:.0%}", _cell(e.concordance), _cell(t.concordance)) for e, t in ranks],
+        )
+    )
+    said = verdict(gap)
+    screen.say(said)
     result: dict[str, Any] = {
         "heads": dict(zip(names, map(asdict, found), strict=True)),
         "difference": asdict(gap),
+        "verdict": said,
     }
     if out is not None:
         result["files"] = _keep(screen, out, result, found[0])
@@ -154,6 +171,7 @@ def _by_folds(
             progress=lambda done, most: tell("folds", done, most),
         )
     screen.say(scores_table(report.head, f"{folds} folds, each trained without the other's groups"))
+    screen.say(thoughts_table(report.head))
     screen.say(baselines_table(report))
     result = asdict(report)
     if out is not None:
@@ -184,7 +202,40 @@ def scores_table(found: "Evaluation", name: str = "") -> Table:
 def ranking_table(found: "Evaluation") -> Table:
     """How often episodes are ordered as their rewards are, by share of the episode seen."""
     rows = [(f"{each.share:.0%}", _cell(each.concordance)) for each in found.ranking]
-    return _table("ranking by worth", ("share seen", "pairs ordered right [95 %]"), rows)
+    return _table("ranking of episodes", ("share seen", "pairs ordered right [95 %]"), rows)
+
+
+def thoughts_table(found: "Evaluation") -> Table:
+    """How often two thoughts from near states are ordered as their episodes' rewards are."""
+    rows = [
+        (
+            f"{each.share:.0%}",
+            str(each.pairs),
+            f"{each.equal:.0%}",
+            _cell(each.ordered),
+            _cell(each.states_alone),
+            _cell(each.gain),
+        )
+        for each in found.thoughts
+    ]
+    columns = ("share seen", "pairs", "same state", "ordered right [95 %]", "by state alone")
+    return _table("ranking of thoughts from near states", (*columns, "gain"), rows)
+
+
+def parts_table(found: "Evaluation") -> Table:
+    """By kind of goal and by opponent, all shares together."""
+    rows = [
+        (
+            each.name or "(no name)",
+            _cell(each.auc),
+            _cell(each.brier),
+            _cell(each.calibration_error),
+            f"{each.coverage:.0%}",
+        )
+        for each in (*found.by_kind, *found.by_opponent)
+    ]
+    columns = ("goals, opponents", "AUC [95 %]", "Brier [95 %]", "calibration error [95 %]")
+    return _table("by kind of goal and opponent", (*columns, "coverage"), rows)
 
 
 def baselines_table(report: "FoldsReport") -> Table:

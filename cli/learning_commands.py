@@ -149,6 +149,25 @@ def train_value(
     )
 
 
+@learning_app.command()
+def explain(
+    head: Annotated[str, typer.Argument(help="A head's folder.", metavar="HEAD")],
+    traces: Annotated[
+        str, typer.Argument(help="A traces file, a run folder, or casino.", metavar="TRACES")
+    ],
+    episode: Annotated[
+        str | None, typer.Option(help="Which episode; the first by default.", metavar="ID")
+    ] = None,
+    step: Annotated[int, typer.Option(min=0, help="Which decision, from 0.")] = 0,
+    nearest: Annotated[int, typer.Option(min=1, help="Logged thoughts shown for each.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Say why a head prefers a thought: the goals that decide, and the logged thoughts behind."""
+    from forethought.cli.explaining import explain as run
+
+    run(head, traces, episode=episode, step=step, nearest=nearest, as_json=as_json)
+
+
 @eval_app.command("value")
 def eval_value(
     what: Annotated[

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Method = Literal["none", "temperature", "isotonic"]
+Ints = NDArray[np.int64]
+Method = Literal["none", "temperature", "isotonic", "by-goal"]
 _Z90 = 1.6449
 
 
@@ -26,40 +27,57 @@ def sigmoid(x: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A monotone map from raw scores to chances, given by its corners."""
+    """A monotone map from raw scores to chances: one for all goals, or one for each."""
 
     method: Method
     scores: tuple[float, ...] = (0.0, 1.0)
-    """Raw scores at the corners, rising, in [0, 1]."""
+    """Raw scores at the corners, rising, in [0, 1], for the method `isotonic`."""
     chances: tuple[float, ...] = (0.0, 1.0)
     """Chances at the corners, never falling."""
     temperature: float = 1.0
     """Divides the log-odds, for the method `temperature`."""
     widening: float = 1.0
     """Factor on the ensemble's spread in log-odds."""
+    slopes: tuple[float, ...] = (1.0,)
+    """Factor on the log-odds of each outcome sentence, above 0, for the method `by-goal`; the last
+    one serves all other goals."""
+    shifts: tuple[float, ...] = (0.0,)
+    """Added to the log-odds after the factor; one for each of `slopes`."""
 
-    def apply(self, raw: Floats) -> Floats:
-        """Chances for raw scores of any shape."""
+    def apply(self, raw: Floats, goals: Ints | None = None) -> Floats:
+        """Chances for raw scores.
+
+        Args:
+            raw: Shape `(..., G)`.
+            goals: Index of each goal among the head's outcome sentences, -1 for others, shape
+                `(G,)`; the sentences in their order when left out.
+        """
         if self.method == "temperature":
             return sigmoid(logit(raw) / np.float32(self.temperature))
         if self.method == "isotonic":
             mapped: Floats = np.interp(raw, self.scores, self.chances).astype(np.float32)
             return mapped
+        if self.method == "by-goal":
+            own = np.arange(len(self.slopes) - 1) if goals is None else goals
+            lines = np.asarray([self.slopes, self.shifts], dtype=np.float32)
+            slope, shift = lines[:, own]
+            return sigmoid(logit(raw) * slope + shift)
         return raw
 
-    def interval(self, members: Floats) -> tuple[Floats, Floats, Floats]:
+    def interval(self, members: Floats, goals: Ints | None = None) -> tuple[Floats, Floats, Floats]:
         """Chance with the ends of its 90 % interval.
 
         Args:
-            members: Raw scores of each member, shape `(M, ...)`.
+            members: Raw scores of each member, shape `(M, ..., G)`.
+            goals: As in `apply`.
 
         Returns:
-            Chance, low and high, each of shape `(...)`.
+            Chance, low and high, each of shape `(..., G)`.
         """
         odds = logit(members)
         spread = odds.std(axis=0, ddof=1 if len(members) > 1 else 0)
         reach = _Z90 * self.widening * spread
         raw = members.mean(axis=0)
         middle = logit(raw)
-        low, high = self.apply(sigmoid(middle - reach)), self.apply(sigmoid(middle + reach))
-        return self.apply(raw), low, high
+        low = self.apply(sigmoid(middle - reach), goals)
+        return self.apply(raw, goals), low, self.apply(sigmoid(middle + reach), goals)

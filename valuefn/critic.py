@@ -62,6 +62,7 @@ class LearnedValue:
         judged = widths["state"] + widths["thought"] + widths["prefix"]
         if (judged, widths["goal"]) != (self._critic.inputs, self._critic.goals):
             raise HeadError("the head's input blocks do not fit its weights")
+        self._own = {goal: number for number, goal in enumerate(head.goals)}
         self._projection = projection(judged)
         self._goal_projection = projection(widths["goal"])
         self._logged = Neighbours(head.support.references)
@@ -96,7 +97,8 @@ class LearnedValue:
             distances = self._logged.distances(judged @ self._projection)
             near = (distances <= self.head.support.reach) & ~strange
         supported = near[:, None] & known_goals[None, :]
-        return Chances(*self.head.calibration.interval(scores), supported)
+        own = np.asarray([self._own.get(goal, -1) for goal in goals], dtype=np.int64)
+        return Chances(*self.head.calibration.interval(scores, own), supported)
 
     def explain(
         self, state: str, candidate: Candidate, goal: Goal, *, nearest: int = 3
@@ -104,13 +106,19 @@ class LearnedValue:
         """The logged thoughts nearest to this one and how their episodes ended."""
         judged, _ = self._judge([state], [candidate])
         distances, indices = self._logged.nearest(judged @ self._projection, nearest)
-        index = self.head.goals.index(goal.text) if goal.text in self.head.goals else -1
+        index = self._own.get(goal.text, -1)
         return [
             Evidence(r.episode, r.state, r.thought, float(distance), index in r.reached)
             for distance, r in zip(
                 distances[0], (self.head.evidence[i] for i in indices[0]), strict=True
             )
         ]
+
+    def place(self, states: Sequence[str]) -> Floats:
+        """States as the head sees them, shape `(B, D)`: near ones are alike to it."""
+        with one_thread():
+            encoded = self.encoder.encode(list(states))
+            return self.head.blocks["state"].apply(encoded)
 
     def _judge(
         self, states: Sequence[str], candidates: Sequence[Candidate]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
-from forethought.valuefn.calibrate import fit_calibration
+from forethought.valuefn.calibrate import crossed, fit_calibration
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.checkpoint import Checkpoint
 from forethought.valuefn.checks import check_device, check_split, encode_texts, never_reached
@@ -42,6 +42,9 @@ from forethought.valuefn.train import Progress, Trained, Trainer
 from forethought.valuefn.views import view_of
 
 Floats = NDArray[np.float32]
+Answered = tuple[Floats, Floats, Floats]
+"""Chances with both ends of their intervals, shape `(rows, G)` each."""
+Calibrated = tuple[Answered, Calibration]
 HELD_OUT = 0.2
 """Share of the groups of episodes held out for early stopping and calibration."""
 
@@ -123,17 +126,18 @@ def fit_head(
     return finished(run, trained, scored, config, encoder, about, origin)
 
 
-def calibrated(run: FitRun, trained: Trained) -> tuple[Floats, Calibration]:
-    """Scores of the held-out rows, shape `(M, held, G)`, and the calibration fitted on them."""
+def calibrated(run: FitRun, trained: Trained) -> Calibrated:
+    """What held-out rows are told by maps that did not see them, and the map fitted on them all."""
     data, held = run.data, run.held
-    scores = _scores(run, trained, held)
-    return scores, fit_calibration(scores, data.truth(held), data.groups[data.episode[held]])
+    scores = _scores(run, trained, held)  # (M, held, G)
+    truth, groups = data.truth(held), data.groups[data.episode[held]]
+    return crossed(scores, truth, groups), fit_calibration(scores, truth, groups)
 
 
 def finished(
     run: FitRun,
     trained: Trained,
-    scored: tuple[Floats, Calibration],
+    scored: Calibrated,
     config: HeadConfig,
     encoder: Encoder,
     about: Mapping[str, Any],
@@ -144,7 +148,7 @@ def finished(
     Args:
         run: Rows in memory.
         trained: What training gave.
-        scored: Scores and calibration, of `calibrated`.
+        scored: Of `calibrated`.
         config: The settings.
         encoder: Of the texts.
         about: What the head was trained on, for its metrics.
@@ -290,11 +294,11 @@ def _support(run: FitRun, seed: int) -> tuple[Support, tuple[Reference, ...]]:
 
 
 def _metrics(
-    run: FitRun, trained: Trained, scores: Floats, calibration: Calibration
+    run: FitRun, trained: Trained, answers: Answered, calibration: Calibration
 ) -> dict[str, Any]:
-    """What held-out episodes showed, and the learning curve."""
+    """What held-out episodes showed, each by a calibration that did not see it; and the curve."""
     truth = run.data.truth(run.held)
-    chance, low, high = calibration.interval(scores)
+    chance, low, high = answers
     known = ~np.isnan(truth)
     update, loss = trained.best
     return {
@@ -304,7 +308,9 @@ def _metrics(
             "auc": auc(chance[known], np.round(truth[known])),
             "brier": brier_score(chance[known], truth[known]),
             "calibration_error": calibration_error(chance[known], truth[known]),
-            "interval_coverage": interval_coverage(chance, low, high, truth),
+            "interval_coverage": interval_coverage(
+                chance, low, high, truth, run.data.episode[run.held]
+            ),
             "calibration": calibration.method,
             "best_update": update,
         },

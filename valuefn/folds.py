@@ -11,7 +11,7 @@ other training runs would have.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
@@ -35,6 +35,7 @@ from forethought.valuefn.queries import (
     query_text,
     select,
     text_so_far,
+    worth_of,
 )
 from forethought.valuefn.scoring import (
     Answers,
@@ -43,6 +44,14 @@ from forethought.valuefn.scoring import (
     difference,
     empty_answers,
     score,
+)
+from forethought.valuefn.thoughts import (
+    Ordered,
+    Pairs,
+    join_pairs,
+    order_pairs,
+    rank_thoughts,
+    thought_pairs,
 )
 
 Floats = NDArray[np.float32]
@@ -137,20 +146,31 @@ def cross_validate(
     fold = group_folds(cases.groups, folds, seed)
     remembering = RememberingEncoder(encoder or make_encoder(config.encoder))
     answers = empty_answers(len(shares), cases)
+    worth = worth_of(cases, main)
     curves = []
+    pairs: dict[float, list[tuple[Pairs, Ordered, Ints]]] = {share: [] for share in shares}
     for number in range(folds):
         if progress is not None:
             progress(number, folds)
         held = fold == number
         head = fit_head(_chosen(cases, ~held), config, encoder=remembering)
         critic = LearnedValue(head, remembering)
-        _fill(answers, held, ask(critic, select(cases, held), shares))
+        part = select(cases, held)
+        _fill(answers, held, ask(critic, part, shares))
+        for share, parts in pairs.items():
+            near = thought_pairs(critic, part, share)
+            ordered = order_pairs(critic, part, worth[held], near)
+            parts.append((near, ordered, np.flatnonzero(held)))
         curves.append(tuple((int(update), float(loss)) for update, loss in head.metrics["curve"]))
     texts = {DIALOGUE: text_of or text_so_far, QUERY: query_text}
     beaten = _baselines(cases, answers, fold, shares, texts, main=main, seed=seed)
     if progress is not None:
         progress(folds, folds)
-    report = measure(cases, answers, shares, main=main, seed=seed)
+    thoughts = tuple(
+        rank_thoughts(share, *join_pairs(parts), cases.groups, seed=seed)
+        for share, parts in pairs.items()
+    )
+    report = replace(measure(cases, answers, shares, main=main, seed=seed), thoughts=thoughts)
     return FoldsReport(folds, report, beaten, tuple(curves))
 
 

@@ -5,28 +5,49 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 BINS = 10
+CELL = 20
+"""Fewest rows of a cell whose frequency says anything."""
+_Z90 = 1.6449
 
 
-def interval_coverage(chance: Floats, low: Floats, high: Floats, truth: Floats) -> float:
-    """Share of cells whose observed frequency lies in the mean interval.
+def interval_coverage(
+    chance: Floats, low: Floats, high: Floats, truth: Floats, owner: NDArray[np.int64] | None = None
+) -> float:
+    """Share of cells whose frequency lies where the intervals say; 0.9 when they are right.
 
-    A cell is one goal and one tenth of the rows by predicted chance.
+    A cell is one goal and one tenth of the rows by predicted chance, of at least 20 rows. Its
+    frequency must lie in the mean interval after each side was lengthened by the noise of a
+    frequency of so many rows (squares added): an interval is for the chance, and what is counted
+    is a sample. Rows of one owner share what came true and count as one.
 
     Args:
-        chance: Shape `(N, G)`, and so the other arguments.
-        low: Lower ends.
+        chance: Shape `(N, G)`, and so the next three.
+        low: Lower ends of 90 % intervals.
         high: Upper ends.
         truth: 1, 0 or NaN.
+        owner: Episode of each row, shape `(N,)`; each row its own when left out.
     """
+    owner = np.arange(len(truth)) if owner is None else owner
     hits: list[bool] = []
     for goal in range(truth.shape[1]):
         rows = np.flatnonzero(~np.isnan(truth[:, goal]))
         order = rows[np.argsort(chance[rows, goal], kind="stable")]
         for cell in np.array_split(order, BINS):
-            if len(cell) >= 20:
-                seen = truth[cell, goal].mean()
-                hits.append(bool(low[cell, goal].mean() <= seen <= high[cell, goal].mean()))
+            if len(cell) < CELL:
+                continue
+            mean = float(chance[cell, goal].mean())
+            noise = _Z90 * _frequency_error(chance[cell, goal], owner[cell])
+            above = float(truth[cell, goal].mean()) - mean
+            end = high if above > 0 else low
+            hits.append(abs(above) <= np.hypot(float(end[cell, goal].mean()) - mean, noise))
     return float(np.mean(hits)) if hits else 1.0
+
+
+def _frequency_error(chance: Floats, owner: NDArray[np.int64]) -> float:
+    """Standard deviation of the frequency seen in a cell, were the chances true."""
+    _, which = np.unique(owner, return_inverse=True)
+    each = np.sqrt(np.maximum(chance * (1 - chance), 0))
+    return float(np.sqrt(np.square(np.bincount(which, weights=each)).sum()) / len(chance))
 
 
 def log_loss(chance: Floats, truth: Floats) -> float:

@@ -13,14 +13,20 @@ from forethought.valuefn.resampling import Measured
 from forethought.valuefn.scoring import Scores
 
 _STYLE = """\
+html { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
   padding: 0 1rem }
 table { border-collapse: collapse; margin: 0.5rem 0 1.5rem }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; white-space: nowrap }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 15rem }
-img { max-width: 100% }
+img { max-width: 100%; background: #fff; border-radius: 6px }
 small { color: #666 }
+@media (prefers-color-scheme: dark) {
+  body { background: #16181c; color: #dde1e6 }
+  th, td { border-color: #353a42 }
+  small { color: #9aa2ad }
+}
 """
 _COLUMNS = ("AUC", "Brier", "log loss", "calibration error", "coverage", "supported", "reached")
 
@@ -39,12 +45,14 @@ def page(
         _baseline_table(baselines),
         _scores_table("All outcome sentences together", evaluation.pooled),
         _scores_table("By goal", evaluation.by_goal),
+        _scores_table("By kind of goal", evaluation.by_kind),
         _scores_table("By opponent", evaluation.by_opponent),
         _table(
-            "Ranking",
+            "Ranking of episodes",
             ("share seen", "pairs ordered as their rewards"),
             [(share_name(rank.share), _show(rank.concordance)) for rank in evaluation.ranking],
         ),
+        _thoughts_table(evaluation),
     ]
     return (
         "<!doctype html>\n"
@@ -90,6 +98,22 @@ def _scores_table(caption: str, scores: Sequence[Scores]) -> str:
         for score in scores
     ]
     return _table(caption, ("", *_COLUMNS), rows)
+
+
+def _thoughts_table(evaluation: Evaluation) -> str:
+    rows = [
+        (
+            share_name(each.share),
+            str(each.pairs),
+            f"{each.equal:.0%}",
+            _show(each.ordered),
+            _show(each.states_alone),
+            _show(each.gain),
+        )
+        for each in evaluation.thoughts
+    ]
+    heads = ("share seen", "pairs", "same state", "ordered right", "by state alone", "gain")
+    return _table("Ranking of thoughts from near states", heads, rows)
 
 
 def _baseline_table(baselines: Sequence[Beaten]) -> str:

@@ -151,6 +151,36 @@ def query_at(trace: Trace, share: float) -> tuple[str, Candidate]:
     return step.state, Candidate("") if listens(trace) else step.decision.candidate
 
 
+def decision_at(trace: Trace, share: float) -> tuple[str, Candidate] | None:
+    """State and candidate of the last thought by then, the candidate without its action.
+
+    `None` where nothing was thought so far.
+    """
+    for step in reversed(trace.steps[: step_at(trace, share) + 1]):
+        chosen = step.decision.candidate
+        if chosen.thought:
+            return step.state, Candidate(chosen.thought, prefix=chosen.prefix)
+    return None
+
+
+def goal_kinds(cases: Cases) -> dict[str, list[int]]:
+    """Indices of the goals that the worlds hope for, fear, or state without a weight."""
+    kinds = {goal.text: goal.kind for trace in cases.traces for goal in trace.episode.goals}
+    found: dict[str, list[int]] = {"hoped": [], "feared": [], "without a weight": []}
+    for number, text in enumerate(cases.goals):
+        found[kinds.get(text, "without a weight")].append(number)
+    return {kind: goals for kind, goals in found.items() if goals}
+
+
+def worth_of(cases: Cases, main: int) -> Floats:
+    """Signed weights by which candidates are ranked, shape `(E, G)`; of the main goal if none."""
+    if cases.worth.any():
+        return cases.worth
+    worth = np.zeros_like(cases.worth)
+    worth[:, main] = 1
+    return worth
+
+
 def text_so_far(trace: Trace, share: float) -> str:
     """All that an episode's steps say up to that point, for text baselines.
 

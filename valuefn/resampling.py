@@ -177,6 +177,22 @@ def concordance_of(score: NDArray[np.floating], reward: NDArray[np.floating]) ->
     return statistic
 
 
+def ordered_of(right: Floats, one: Ints, other: Ints) -> Statistic:
+    """Mean over pairs of episodes; a pair counts as often as both its episodes were drawn.
+
+    Args:
+        right: One number for each pair, shape `(P,)`.
+        one: First episode of each pair, shape `(P,)`.
+        other: Second episode, shape `(P,)`.
+    """
+
+    def statistic(draws: Floats) -> Doubles:
+        weight = draws[:, one] * draws[:, other]  # (R, P)
+        return _ratio(weight @ right, weight.sum(axis=1))
+
+    return statistic
+
+
 def _ratio(over: NDArray[np.floating], under: NDArray[np.floating]) -> Doubles:
     """Quotients; NaN where the denominator is 0."""
     found = np.full(len(under), np.nan)

@@ -80,6 +80,8 @@ class Difference:
     """Below 0: the first errs less."""
     log_loss: Measured | None
     """Below 0: the first errs less."""
+    calibration_error: Measured | None
+    """Below 0: the first is better calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +139,14 @@ def score(
     rows = np.ones(len(cases), dtype=bool) if rows is None else rows
     cells = cells_of(cases, answers.chance, rows, goals)
     auc, brier, log_loss, calibration = bootstrap(
-        [
-            *_statistics(cells, len(cases)),
-            calibration_error_of(cells.chance, cells.truth, cells.episode, len(cases)),
-        ],
-        cases.groups,
-        seed=seed,
-        cells=len(cells.truth),
+        _statistics(cells, len(cases)), cases.groups, seed=seed, cells=len(cells.truth)
     )
     part, truth = _part(cases, len(answers.chance), rows, goals)
-    columns = (answers.chance[part], answers.low[part], answers.high[part], truth)
+    owner = np.tile(np.flatnonzero(rows), len(answers.chance))
+    chance, low, high, came = (
+        column.reshape(-1, len(goals))
+        for column in (answers.chance[part], answers.low[part], answers.high[part], truth)
+    )
     return Scores(
         name,
         len(np.unique(cells.episode)),
@@ -156,7 +156,7 @@ def score(
         brier,
         log_loss,
         calibration,
-        interval_coverage(*(column.reshape(-1, len(goals)) for column in columns)),
+        interval_coverage(chance, low, high, came, owner),
         float(answers.supported[part].mean()),
     )
 
@@ -167,6 +167,7 @@ def difference(
     one: Floats,
     other: Floats,
     *,
+    rows: Bools | None = None,
     goals: Sequence[int],
     seed: int = 0,
 ) -> Difference:
@@ -177,23 +178,25 @@ def difference(
         cases: The episodes.
         one: Predictions, shape `(S, E, G)`.
         other: The same shape; what is taken away.
+        rows: Which episodes, shape `(E,)`; all when left out.
         goals: Which goals.
         seed: Of the bootstrap.
     """
-    rows = np.ones(len(cases), dtype=bool)
+    rows = np.ones(len(cases), dtype=bool) if rows is None else rows
     cells = [cells_of(cases, chance, rows, goals) for chance in (one, other)]
     first, second = (_statistics(part, len(cases)) for part in cells)
     paired = [minus(a, b) for a, b in zip(first, second, strict=True)]
-    auc, brier, log_loss = bootstrap(paired, cases.groups, seed=seed, cells=len(cells[0].truth))
-    return Difference(name, auc, brier, log_loss)
+    found = bootstrap(paired, cases.groups, seed=seed, cells=len(cells[0].truth))
+    return Difference(name, *found)
 
 
 def _statistics(cells: Cells, episodes: int) -> list[Statistic]:
-    """AUC, Brier score and log loss."""
+    """AUC, Brier score, log loss and calibration error."""
     p = np.clip(cells.chance.astype(np.float64), 1e-6, 1 - 1e-6)
     loss = -np.where(cells.truth == 1, np.log(p), np.log(1 - p))
     return [
         auc_of(cells.chance, cells.truth, cells.episode),
         mean_of(np.square(cells.chance - cells.truth), cells.episode, episodes),
         mean_of(loss, cells.episode, episodes),
+        calibration_error_of(cells.chance, cells.truth, cells.episode, episodes),
     ]

@@ -73,6 +73,20 @@ def test_eval_value_measures_a_head(run: Run, kept: Path, tmp_path: Path) -> Non
     assert "warning" not in printed.err
 
 
+def test_explain_names_the_goals_and_the_logged_thoughts(run: Run, kept: Path) -> None:
+    call = ("explain", kept / "head", kept / "others")
+    found = run(*call, "--json", "--nearest", 2).json
+    assert found["score"] == pytest.approx(sum(each["part"] for each in found["contributions"]))
+    assert len(found["evidence"]) == 2
+    printed = run(*call, "--episode", found["episode"])
+    assert found["episode"] in printed.out
+    assert "nearest logged thoughts" in printed.out
+    wrong = run(*call, "--step", 99)
+    assert wrong.code == 2
+    assert "has steps 0 to" in wrong.err
+    assert run(*call, "--episode", "nobody").code == 2
+
+
 def test_eval_value_warns_of_episodes_it_was_trained_on(run: Run, kept: Path) -> None:
     said = run("eval", "value", kept / "head", kept / "signs")
     assert "was trained on some of these episodes" in said.err
@@ -83,7 +97,10 @@ def test_two_heads_are_compared(run: Run, kept: Path) -> None:
     found = run("eval", "value", head, head / "permuted", kept / "others", "--json").json
     assert list(found["heads"]) == [str(head), str(head / "permuted")]
     assert found["difference"]["overall"]["auc"]["value"] > 0.1
-    assert "paired" in run("eval", "value", head, head / "permuted", kept / "others").out
+    assert "errs less" in found["verdict"]
+    printed = run("eval", "value", head, head / "permuted", kept / "others").out
+    assert "paired" in printed
+    assert "of thoughts" in printed
 
 
 def test_folds_stand_beside_a_text_baseline(run: Run, kept: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forethought.valuefn.calibrate import fit_calibration
+from forethought.valuefn.calibrate import _by_goal, crossed, fit_calibration
 from forethought.valuefn.calibration import Calibration, logit, sigmoid
 from forethought.valuefn.measures import interval_coverage
 
@@ -34,13 +34,65 @@ def test_a_map_never_changes_the_order_of_scores() -> None:
 
 
 def test_coverage_counts_the_cells_whose_frequency_lies_inside() -> None:
-    chance = np.full((400, 1), 0.5, dtype=np.float32)
-    truth = np.tile([[0.0], [1.0]], (200, 1)).astype(np.float32)
+    chance = np.full((4000, 1), 0.5, dtype=np.float32)
+    truth = np.tile([[0.0], [1.0]], (2000, 1)).astype(np.float32)
     inside = interval_coverage(chance, chance - 0.1, chance + 0.1, truth)
-    outside = interval_coverage(chance, chance + 0.1, chance + 0.2, truth)
+    wrong = chance + np.float32(0.3)
+    outside = interval_coverage(wrong, wrong - 0.1, wrong + 0.1, truth)
     assert (inside, outside) == (1.0, 0.0)
+    assert interval_coverage(wrong, wrong - 0.35, wrong, truth) == 1.0
     unknown = np.full_like(truth, np.nan)
     assert interval_coverage(chance, chance, chance, unknown) == 1.0
+
+
+def test_the_noise_of_small_cells_is_not_held_against_an_interval() -> None:
+    rng = np.random.default_rng(3)
+    chance = rng.uniform(0.2, 0.8, size=(200, 60)).astype(np.float32)
+    truth = (rng.random(chance.shape) < chance).astype(np.float32)
+    assert interval_coverage(chance, chance, chance, truth) == pytest.approx(0.9, abs=0.04)
+    # the same outcomes ten times over are no more of them
+    rows = np.repeat(np.arange(200), 10)
+    often = (chance[rows], chance[rows], chance[rows], truth[rows])
+    assert interval_coverage(*often, owner=rows) == pytest.approx(0.9, abs=0.04)
+    assert interval_coverage(*often) < 0.6
+
+
+def test_each_goal_gets_its_own_map_and_new_goals_the_common_one() -> None:
+    rng = np.random.default_rng(0)
+    odds = rng.normal(0, 1.5, size=(3000, 2)).astype(np.float32)
+    truth = (rng.random(odds.shape) < sigmoid(odds)).astype(np.float32)
+    members = sigmoid(odds * np.asarray([3.0, 0.5], dtype=np.float32))[None]
+    found = fit_calibration(members, truth, np.arange(3000))
+    assert found.method == "by-goal"
+    assert found.slopes[:2] == pytest.approx((1 / 3, 2), rel=0.15)
+    assert found.slopes[0] < found.slopes[2] < found.slopes[1]
+    score = np.asarray([[0.9, 0.9]], dtype=np.float32)
+    named = found.apply(score, np.asarray([1, -1]))
+    assert named[0, 0] == pytest.approx(found.apply(score)[0, 1])
+    assert found.apply(score)[0, 0] < named[0, 1] < named[0, 0]
+
+
+def test_a_goal_seen_in_few_groups_stays_near_the_common_map() -> None:
+    members, truth = sample(2000, sharpen=3.0)
+    rare = np.full_like(truth, np.nan)
+    rare[:2] = 1
+    both = np.concatenate([members, members], axis=2)
+    found = _by_goal(both.mean(axis=0), np.concatenate([truth, rare], axis=1), np.arange(2000))
+    assert found.slopes[1] == pytest.approx(found.slopes[2], abs=0.3)
+    assert abs(found.shifts[1]) < 0.6
+
+
+def test_what_held_out_episodes_show_is_not_what_the_map_was_fitted_on() -> None:
+    members, truth = sample(400, sharpen=3.0)
+    groups = np.arange(400)
+    chance, low, high = crossed(members, truth, groups)
+    assert (low <= chance).all()
+    assert (chance <= high).all()
+    flipped = truth.copy()
+    flipped[::2] = 1 - flipped[::2]
+    other = crossed(members, flipped, groups)[0]
+    assert other[::2] == pytest.approx(chance[::2])
+    assert not np.allclose(other[1::2], chance[1::2])
 
 
 def test_an_interval_widens_with_the_disagreement_of_the_members() -> None:
