@@ -12,6 +12,7 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.cache import CachedEncoder
 from forethought.valuefn.hashed import HashedEncoder
+from forethought.valuefn.lines import LinesEncoder
 
 Floats = NDArray[np.float32]
 
@@ -43,8 +44,12 @@ def _sentence() -> Encoder:
     return CachedEncoder(encoder)
 
 
+def _lines() -> Encoder:
+    return LinesEncoder(make_encoder("minilm"))
+
+
 ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
-    {"hashed": HashedEncoder, "minilm": _sentence}
+    {"hashed": HashedEncoder, "minilm": _sentence, "lines": _lines}
 )
 
 
