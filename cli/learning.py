@@ -20,7 +20,7 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
-from forethought.envs.casino import DATASET, casino_traces
+from forethought.envs.people import PEOPLE
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, head_config
 
@@ -36,8 +36,8 @@ def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
     """
     found: list[Trace] = []
     for name in names:
-        if name == DATASET:
-            found += casino_traces()
+        if name in PEOPLE:
+            found += PEOPLE[name].traces()
             continue
         file = read_traces(name)
         if file.warning:

@@ -53,7 +53,8 @@ def improve(
 @learning_app.command()
 def reword(
     traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+        list[str],
+        typer.Argument(help="Traces files, run folders, casino, persuasion.", metavar="TRACES..."),
     ],
     model: Annotated[str, typer.Option(help="Model whose words are wanted.", metavar="NAME")],
     out: Annotated[Path, typer.Option(help="Folder for traces.jsonl and wordings.json.")],
@@ -81,13 +82,14 @@ def reword(
 @train_app.command("value")
 def train_value(
     traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+        list[str],
+        typer.Argument(help="Traces files, run folders, casino, persuasion.", metavar="TRACES..."),
     ],
     out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
     config: Row = "iql",
     changes: Changes = None,
     encoder: Annotated[
-        str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")
+        str | None, typer.Option(help="hashed, minilm, lines, notes, or joined by +.", metavar="E")
     ] = None,
     objective: Annotated[str | None, typer.Option(help="iql or monte-carlo.")] = None,
     seed: Seed = 0,
@@ -118,7 +120,7 @@ def eval_value(
     what: Annotated[
         list[str],
         typer.Argument(
-            help="A head, maybe a second one, then traces: a file, a run folder, or casino.",
+            help="A head, maybe a second one, then traces: a file, a run folder, or a data set.",
             metavar="HEAD [HEAD2] TRACES",
         ),
     ],

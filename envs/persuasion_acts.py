@@ -33,7 +33,8 @@ _PATTERNS: Mapping[str, str] = MappingProxyType(
         "doubt": r"\b(scam|legit\w*|trust|how do i know|where does|percent(age)?|overhead|ceo|"
         r"goes to|actually go|administrat\w*|corrupt\w*|transparent|skeptical|wary)\b",
         "thanks": r"\b(thank|thanks|welcome|pleasure|(nice|great|good) day|bye|goodbye)\b",
-        "praise": r"\b(great|wonderful|good|amazing|awesome|excellent|nice|important|worthy|love)\b",
+        "praise": r"\b(great|wonderful|good|amazing|awesome|excellent|nice|important|worthy|"
+        r"love)\b",
         "family": r"\b(my (kids?|children|son|daughter|grand\w*|nephew|niece|family)|father|mother|"
         r"parent)\b",
         "task": r"\b(task|hit|mturk|survey|payment|turk|bonus|reward|deducted)\b",
@@ -74,7 +75,7 @@ _HALF = re.compile(r"\bhalf( of)?( my| the)? (payment|amount|reward|earnings)")
 
 def acts(text: str) -> frozenset[str]:
     """Names of the acts that an utterance contains."""
-    plain = text.lower().replace("’", "'")
+    plain = text.lower().replace("\u2019", "'")
     return frozenset(name for name, pattern in _COMPILED.items() if pattern.search(plain))
 
 

@@ -5,6 +5,7 @@ utterances behind it, one a line after `me:` (the persuader) or `you:` (the pers
 of what was said and of nothing else: no donation made, no person's answers to a questionnaire.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from forethought.envs.persuasion_acts import ACTS, acts, dollars
@@ -14,13 +15,15 @@ NAMES = ("me", "you")
 """What lines call the persuader and the persuadee."""
 _RECENT = 3
 """Last utterances of a speaker that are counted apart."""
+_MOST = 6
+"""Counts are told up to this."""
 _STEPS = (0.0, 0.3, 0.75, 1.45, 2.0)
 """Upper ends of the levels of an amount, dollars; more than the last is a level of its own."""
 _PERSUADER = frozenset(ACTS) - {"poor", "family", "doubt"}
 
 
 def level(amount: float) -> int:
-    """Which of six levels an amount is: 0 for nothing, 4 for about the whole payment, 5 for more."""
+    """Which of six levels an amount is: 0 for nothing, 4 for the whole payment, 5 for more."""
     return sum(amount > end for end in _STEPS)
 
 
@@ -34,6 +37,8 @@ class Summary:
 
     def __init__(self) -> None:
         self._acts: tuple[list[frozenset[str]], list[frozenset[str]]] = ([], [])
+        self._counted: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        self._answered: Counter[str] = Counter()
         self._words: tuple[list[int], list[int]] = ([], [])
         self._named: tuple[list[float], list[float]] = ([], [])
         self._answers: list[frozenset[str]] = []
@@ -44,10 +49,12 @@ class Summary:
         """Take one more utterance in."""
         found, named = acts(turn.text), dollars(turn.text)
         self._acts[turn.speaker].append(found)
+        self._counted[turn.speaker].update(found)
         self._words[turn.speaker].append(len(turn.text.split()))
         self._named[turn.speaker].extend(named)
         if turn.speaker == 1 and self._asked:
             self._answers.append(found)
+            self._answered.update(found)
             self._amount_answered = bool(named)
         self._asked = turn.speaker == 0 and "ask" in found
 
@@ -59,17 +66,18 @@ class Summary:
             names = [act for act in ACTS if speaker or act in _PERSUADER]
             lines.append(self._counts(speaker, name, names))
             lines.append(self._amounts(speaker, name))
-        lines.append(self._answered())
+        lines.append(self._replies())
         return "\n".join(lines)
 
     def _counts(self, speaker: int, name: str, names: Sequence[str]) -> str:
-        said = self._acts[speaker]
+        counted = self._counted[speaker]
+        lately = self._acts[speaker][-_RECENT:]
         parts = []
         for act in names:
-            count = sum(act in each for each in said)
-            recent = sum(act in each for each in said[-_RECENT:])
+            count = counted[act]
+            recent = sum(act in each for each in lately)
             if count:
-                parts.append(f"{name} {act} {min(count, 6)}")
+                parts.append(f"{name} {act} {min(count, _MOST)}")
             if recent:
                 parts.append(f"{name} lately {act} {recent}")
         return "; ".join(parts) + "." if parts else f"{name} silent."
@@ -81,21 +89,22 @@ class Summary:
             f"{name} lately words {_size(sum(words[-_RECENT:]))}",
         ]
         if named:
-            parts.append(f"{name} sums {min(len(named), 6)}; {name} sum level {level(named[-1])}")
+            parts.append(
+                f"{name} sums {min(len(named), _MOST)}; {name} sum level {level(named[-1])}"
+            )
         return "; ".join(parts) + "."
 
-    def _answered(self) -> str:
+    def _replies(self) -> str:
         if not self._answers:
             return "Nothing was asked for."
         last = self._answers[-1]
-        parts = [f"asked times {min(len(self._answers), 6)}"]
+        parts = [f"asked times {min(len(self._answers), _MOST)}"]
         parts += [
             f"answer {act} {1 if act in last else 0}"
             for act in ("yes", "no", "offer", "later", "question")
         ]
         parts.append(f"answer sum {int(self._amount_answered)}")
-        for act in ("yes", "no"):
-            parts.append(f"answers {act} {min(sum(act in each for each in self._answers), 6)}")
+        parts += [f"answers {act} {min(self._answered[act], _MOST)}" for act in ("yes", "no")]
         return "; ".join(parts) + "."
 
 

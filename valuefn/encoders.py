@@ -12,7 +12,7 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.cache import CachedEncoder
 from forethought.valuefn.hashed import HashedEncoder
-from forethought.valuefn.lines import LinesEncoder
+from forethought.valuefn.lines import LinesEncoder, NotesEncoder
 
 Floats = NDArray[np.float32]
 
@@ -48,8 +48,12 @@ def _lines() -> Encoder:
     return LinesEncoder(make_encoder("minilm"))
 
 
+def _notes() -> Encoder:
+    return NotesEncoder(make_encoder("hashed"))
+
+
 ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
-    {"hashed": HashedEncoder, "minilm": _sentence, "lines": _lines}
+    {"hashed": HashedEncoder, "minilm": _sentence, "lines": _lines, "notes": _notes}
 )
 
 
@@ -58,7 +62,7 @@ def make_encoder(name: str) -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
-        name: `hashed`, `minilm`, or several joined by `+`, as in `hashed+minilm`.
+        name: `hashed`, `minilm`, `lines`, `notes`, or several joined by `+`, as in `hashed+minilm`.
 
     Raises:
         UnknownName: If a part is unknown.

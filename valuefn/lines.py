@@ -1,9 +1,9 @@
-"""`lines`: sentence embeddings of a talk, averaged over what each side said.
+"""`lines` and `notes`: encoders for states that hold a talk.
 
-A sentence encoder reads some two hundred words and drops the rest, so that a whole talk in one
-text is mostly lost on it. Here every line behind `me:` or `you:` is embedded by itself and the
-lines of each side are averaged. The lines that nobody says are left to other encoders; a text
-without spoken lines, such as a goal or a thought, is embedded whole.
+A line behind `me:` or `you:` is spoken, any other line is a note. `lines` embeds every spoken line
+by itself and averages the lines of each side: a sentence encoder reads some two hundred words and
+drops the rest, so that a whole talk in one text is mostly lost on it. `notes` reads the notes
+alone, so that the words of the talk do not drown the numbers in them.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SIDES = ("me: ", "you: ")
 
 
 class LinesEncoder:
-    """Mean embedding of each side's lines, and the embedding of texts that nobody says.
+    """Mean embedding of each side's lines, and the embedding of texts in which nobody speaks.
 
     Args:
         inner: Embeds one line; its width is `W`, that of this encoder `3 W`.
@@ -38,24 +38,41 @@ class LinesEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors of shape `(len(texts), dim)`: `me`, `you`, and the whole text of neither."""
-        rows: list[int] = []
-        slots: list[int] = []
-        said: list[str] = []
-        for row, text in enumerate(texts):
-            for slot, part in _parts(text):
-                rows.append(row)
-                slots.append(slot)
-                said.append(part)
-        known = {part: number for number, part in enumerate(dict.fromkeys(said))}
+        spoken = [(row, *part) for row, text in enumerate(texts) for part in _parts(text)]
+        known = {part: n for n, part in enumerate(dict.fromkeys(part for _, _, part in spoken))}
         table = np.zeros((len(texts), len(SIDES) + 1, self.inner.dim), dtype=np.float32)
-        if not known:
-            return table.reshape(len(texts), self.dim)
-        vectors = self.inner.encode(list(known))
         counts = np.zeros((len(texts), len(SIDES) + 1, 1), dtype=np.float32)
-        for row, slot, part in zip(rows, slots, said, strict=True):
-            table[row, slot] += vectors[known[part]]
-            counts[row, slot] += 1
+        if known:
+            vectors = self.inner.encode(list(known))
+            for row, slot, part in spoken:
+                table[row, slot] += vectors[known[part]]
+                counts[row, slot] += 1
         return (table / np.maximum(counts, 1)).reshape(len(texts), self.dim)
+
+
+class NotesEncoder:
+    """The lines of a text that nobody says, encoded as one text.
+
+    Args:
+        inner: Encodes them.
+    """
+
+    name = "notes"
+
+    def __init__(self, inner: Encoder) -> None:
+        self.inner = inner
+        self.dim = inner.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the inner encoder's."""
+        return f"notes-1({self.inner.fingerprint})"
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors of shape `(len(texts), dim)`."""
+        return self.inner.encode(
+            ["\n".join(x for x in text.splitlines() if not x.startswith(SIDES)) for text in texts]
+        )
 
 
 def _parts(text: str) -> list[tuple[int, str]]:
