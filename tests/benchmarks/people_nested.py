@@ -68,7 +68,9 @@ def table(report: NestedReport) -> str:
     lines = [f"{report.goal} ({report.episodes} episodes, {report.folds} folds)"]
     for name, scores in report.scores.items():
         cells = [f"{each.auc.value:.3f}" for each in scores if each.auc]
-        errors = [f"{each.calibration_error.value:.3f}" for each in scores if each.calibration_error]
+        errors = [
+            f"{each.calibration_error.value:.3f}" for each in scores if each.calibration_error
+        ]
         lines.append(f"{name:28} AUC {' '.join(cells)}  calibration error {' '.join(errors)}")
     for each in report.scores[ALL]:
         if each.auc and each.calibration_error:
