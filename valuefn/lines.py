@@ -47,7 +47,8 @@ class LinesEncoder:
             for row, slot, part in spoken:
                 table[row, slot] += vectors[known[part]]
                 counts[row, slot] += 1
-        return (table / np.maximum(counts, 1)).reshape(len(texts), self.dim)
+        table /= np.maximum(counts, 1)
+        return table.reshape(len(texts), self.dim)
 
 
 class NotesEncoder:
