@@ -49,7 +49,10 @@ _WORD = re.compile(r"\w+")
 class Candidate(Protocol):
     """A way to learn the main goal."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
 
     def odds(self, train: Bools, asked: Bools) -> Floats:
         """Train on some episodes and give log-odds for others.

@@ -19,7 +19,7 @@ from forethought.valuefn.nested import NestedReport, nested_validate
 from forethought.valuefn.queries import SHARES, Cases, make_cases
 
 OWN, JOINT = "for each share", "for all shares"
-GRID = {
+GRID: dict[str, dict[str, tuple[float, ...]]] = {
     "words": {OWN: (1.0, 3.0), JOINT: (0.5,)},
     "their words": {OWN: (1.0, 3.0), JOINT: (0.5,)},
     "notes": {OWN: (0.0005, 0.001), JOINT: (0.0003,)},
