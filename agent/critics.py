@@ -59,7 +59,10 @@ async def estimates(
     if not candidates or not goals:
         return [[] for _ in candidates]
     answer = critic.estimate(state, candidates, goals)
-    rows = await answer if inspect.isawaitable(answer) else answer
+    # a list is looked at first: asking what can be awaited takes longer than some critics
+    if not isinstance(answer, list) and inspect.isawaitable(answer):
+        answer = await answer
+    rows = answer
     widths = {len(row) for row in rows}
     if len(rows) != len(candidates) or widths != {len(goals)}:
         raise ConfigError(

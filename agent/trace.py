@@ -236,38 +236,68 @@ def read_traces(path: str | os.PathLike[str], *, empty_ok: bool = False) -> Trac
         DataError: If the file cannot be read, is not a traces file, was damaged before its last
             line, or holds no finished episode.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / FILE_NAME
+    file = _file(path)
     result = TraceFile(file)
-    episodes: dict[str, Episode] = {}
-    steps: dict[str, list[Step]] = {}
+    begun: dict[str, tuple[Episode, list[Step]]] = {}
     done: dict[str, Trace] = {}
+    for trace in _ended(file, result, begun):
+        done.pop(trace.episode.id, None)
+        done[trace.episode.id] = trace
+    result.traces = list(done.values())
+    result.open = [Trace(episode, tuple(steps)) for episode, steps in begun.values()]
+    if not result.traces and not empty_ok:
+        empty = " (it is empty)" if file.stat().st_size == 0 else ""
+        raise DataError(f"{file} holds no finished episode{empty}")
+    return result
+
+
+def stream_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
+    """Yield the episodes of a traces file one by one, in the order in which they ended.
+
+    Holds the episodes that are open at the time, and the ids of all. A repeated id keeps the first.
+
+    Args:
+        path: The file, or the directory of a run.
+
+    Raises:
+        DataError: If the file cannot be read, is not a traces file, or was damaged before its last
+            line.
+    """
+    file = _file(path)
+    seen: set[str] = set()
+    for trace in _ended(file, TraceFile(file), {}):
+        if trace.episode.id not in seen:
+            seen.add(trace.episode.id)
+            yield trace
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    file = Path(path)
+    return file / FILE_NAME if file.is_dir() else file
+
+
+def _ended(
+    file: Path, result: TraceFile, begun: dict[str, tuple[Episode, list[Step]]]
+) -> Iterator[Trace]:
+    """Yield episodes as they end; what has not ended stays in `begun`."""
     for number, event in _events(file, result):
         try:
             if event["type"] == "episode":
                 episode = _adapter(Episode).validate_python(event["episode"])
-                episodes[episode.id] = episode
-                steps[episode.id] = []
+                begun[episode.id] = (episode, [])
             elif event["type"] == "step":
-                steps[event["id"]].append(_adapter(Step).validate_python(event["step"]))
+                begun[event["id"]][1].append(_adapter(Step).validate_python(event["step"]))
             elif event["type"] == "end":
                 outcome = _adapter(Outcome).validate_python(event["outcome"])
-                key = event["id"]
-                done.pop(key, None)
-                done[key] = Trace(episodes.pop(key), tuple(steps.pop(key)), outcome)
+                episode, steps = begun.pop(event["id"])
             else:
                 raise DataError(f"{file}, line {number}: unknown event {event['type']!r}")
         except (KeyError, TypeError, ValidationError) as error:
             raise DataError(
                 f"{file}, line {number}: not a trace event ({_first_line(error)})"
             ) from error
-    result.traces = list(done.values())
-    result.open = [Trace(episode, tuple(steps[key])) for key, episode in episodes.items()]
-    if not result.traces and not empty_ok:
-        empty = " (it is empty)" if file.stat().st_size == 0 else ""
-        raise DataError(f"{file} holds no finished episode{empty}")
-    return result
+        if event["type"] == "end":
+            yield Trace(episode, tuple(steps), outcome)
 
 
 def _first_line(error: Exception) -> str:

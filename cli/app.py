@@ -24,7 +24,7 @@ from forethought.cli.record_commands import records_app
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
-RESUMABLE = ("play", "bench", "improve")
+RESUMABLE = ("play", "bench", "improve", "shards")
 
 app = typer.Typer(
     name="forethought",

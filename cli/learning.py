@@ -5,6 +5,7 @@ Reads traces and prints figures; how a head is trained and judged is the value p
 
 import asyncio
 import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,11 +21,14 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.sharding import Fit, fit_of_shards
+from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
 from forethought.envs.people import PEOPLE
 from forethought.envs.registry import get_world
-from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.config import HeadConfig, changed, head_config
 
 if TYPE_CHECKING:
+    from forethought.valuefn.head import Head
     from forethought.valuefn.improve import Improved
 
 
@@ -60,14 +64,14 @@ def check_head_place(out: Path) -> None:
 
 
 def settings(
-    row: str,
+    row: str | HeadConfig,
     changes: Sequence[str],
     *,
     encoder: str | None = None,
     objective: str | None = None,
     seed: int,
 ) -> HeadConfig:
-    """The settings of a head as typed.
+    """The settings of a head as typed, on top of a named row or of settings there are.
 
     Raises:
         UnknownName: If there is no such row.
@@ -83,7 +87,7 @@ def settings(
             raise UnknownName("setting", key.strip(), HeadConfig.model_fields)
     given = {"encoder": encoder, "objective": objective}
     chosen |= {key: value for key, value in given.items() if value is not None}
-    return head_config(row, **chosen)
+    return head_config(row, **chosen) if isinstance(row, str) else changed(row, **chosen)
 
 
 def _value(text: str) -> object:
@@ -145,35 +149,41 @@ def train_value(
     names: Sequence[str],
     *,
     out: Path,
-    row: str,
+    row: str | None,
     changes: Sequence[str],
     encoder: str | None,
     objective: str | None,
     seed: int,
     control: bool,
+    start: Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
     as_json: bool,
 ) -> None:
-    """Train a head, and its control where asked for."""
+    """Train a head, and its control where asked for; a killed training can be resumed."""
     screen = Screen(as_json=as_json)
-    config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
+    before = None if start is None else head_to_start_from(start, row)
+    base = row or "iql" if before is None else before.config
+    config = settings(base, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
-    traces = load_traces(names, screen)
-    from forethought.valuefn.fit import fit_head
-
+    checkpoint = checkpoint_place(out, resume=resume)
+    fit = fit_of_shards(names, start=before, device=device, screen=screen) or _fit_of_traces(
+        load_traces(names, screen), before, device
+    )
     began = time.perf_counter()
     with screen.progress() as tell:
-        head = fit_head(
-            traces, config, progress=lambda update, most, _: tell("train", update, most)
-        )
+        head = fit(config, checkpoint, lambda update, most, _: tell("train", update, most))
         folder = head.save_pretrained(out)
         permuted = None
         if control:
-            permuted = fit_head(
-                traces,
+            permuted = fit(
                 config.model_copy(update={"permute": True}),
-                progress=lambda update, most, _: tell("train the control", update, most),
+                checkpoint / "permuted",
+                lambda update, most, _: tell("train the control", update, most),
             ).save_pretrained(out / "permuted")
+    shutil.rmtree(checkpoint, ignore_errors=True)
     seconds = time.perf_counter() - began
+    warn_of_data(head.metrics, screen)
     held = head.metrics["held_out"]
     screen.say(held_out_table(head.metrics))
     screen.say(f"head: {folder}")
@@ -186,8 +196,23 @@ def train_value(
             "config": config.model_dump(),
             "data": head.metrics["data"],
             "held_out": held,
+            "start": head.metrics.get("start"),
             "seconds": seconds,
         }
+    )
+
+
+def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str) -> Fit:
+    """Training on traces in memory; a control starts from nothing."""
+    from forethought.valuefn.fit import fit_head
+
+    return lambda config, checkpoint, progress: fit_head(
+        traces,
+        config,
+        start=None if config.permute else start,
+        checkpoint=checkpoint,
+        device=device,
+        progress=progress,
     )
 
 

@@ -79,23 +79,56 @@ def reword(
     )
 
 
-@train_app.command("value")
-def train_value(
+@learning_app.command()
+def shards(
     traces: Annotated[
         list[str],
         typer.Argument(help="Traces files, run folders, casino, persuasion.", metavar="TRACES..."),
     ],
+    out: Annotated[Path, typer.Option(help="Folder for the shards.", metavar="DIR")],
+    rows: Annotated[int, typer.Option(min=1, help="Transitions in a shard.")] = 32768,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Write traces as Parquet shards, for train value on more than fits in memory."""
+    from forethought.cli.sharding import write_shards as run
+
+    run(traces, out=out, rows=rows, resume=resume, as_json=as_json)
+
+
+@train_app.command("value")
+def train_value(
+    traces: Annotated[
+        list[str],
+        typer.Argument(
+            help="Traces files, run folders, casino, or one folder of shards.", metavar="TRACES..."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
-    config: Row = "iql",
+    config: Annotated[
+        str | None,
+        typer.Option(help="Row of head settings to begin with; iql by default.", metavar="ROW"),
+    ] = None,
     changes: Changes = None,
     encoder: Annotated[
         str | None, typer.Option(help="hashed, minilm, lines, notes, or joined by +.", metavar="E")
     ] = None,
-    objective: Annotated[str | None, typer.Option(help="iql or monte-carlo.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="iql, gcivl, monte-carlo, regression or contrastive.", metavar="O"),
+    ] = None,
     seed: Seed = 0,
     control: Annotated[
         bool,
         typer.Option("--control", help="Also train HEAD/permuted, on permuted outcomes."),
+    ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="A head to go on from, with its sizes.", metavar="HEAD"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that HEAD.checkpoint holds.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -111,6 +144,9 @@ def train_value(
         objective=objective,
         seed=seed,
         control=control,
+        start=start,
+        device=device,
+        resume=resume,
         as_json=as_json,
     )
 

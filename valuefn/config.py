@@ -3,14 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from forethought.agent.errors import ConfigError, UnknownName
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Objective = Literal["iql", "monte-carlo"]
+Network = Literal["bilinear", "concat"]
+Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
+
+
+_LATER = ("refit", "network")
+"""Settings that came after heads had names made of the others."""
 
 
 class GoalShares(BaseModel):
@@ -27,6 +32,9 @@ class GoalShares(BaseModel):
     other: Share = 0.1
     """States of other episodes. Without goals that are not reached a head learns that everything
     happens."""
+    nearness: float = Field(default=0.5, gt=0, le=1)
+    """Chance that a goal drawn from the future is the very next state; the one after has that
+    chance of what is left, and so on: 1 minus the discount of future goals."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "GoalShares":
@@ -44,7 +52,10 @@ class HeadConfig(BaseModel):
     encoder: str = "hashed"
     """Encoder name, or several joined by `+`."""
     objective: Objective = "iql"
-    """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
+    """What a score is trained to be: a row of `objectives.OBJECTIVES`."""
+    network: Network = "bilinear"
+    """`bilinear`: inner products of what is judged and goals; `concat`: both through one
+    perceptron, slower by the number of goals."""
     hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
     members: int = Field(default=5, ge=1, le=64)
@@ -65,19 +76,35 @@ class HeadConfig(BaseModel):
     focus: str = ""
     """An outcome sentence that counts as much as all others together, in the loss and in early
     stopping; empty for none. On few episodes, the others crowd out what is particular to it."""
+    refit: bool = False
+    """Train once more on all episodes, the held-out ones included, for as many updates as were
+    best; the calibration stays that of the first training."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
     seed: int = Field(default=0, ge=0)
 
     def digest(self) -> str:
-        """Short hash of all settings: equal settings, equal digest."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
+        """Short hash of all settings: equal settings, equal digest.
+
+        Settings that came later are left out at their defaults, so that heads keep their names.
+        """
+        fields = HeadConfig.model_fields
+        later: dict[str, Any] = {
+            name: True for name in _LATER if getattr(self, name) == fields[name].default
+        }
+        if self.shares.nearness == GoalShares.model_fields["nearness"].default:
+            later["shares"] = {"nearness"}
+        settings = self.model_dump_json(exclude=later)
+        return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
 
 
 ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "iql": {},
         "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+        "regression": {"objective": "regression"},
+        "contrastive": {"objective": "contrastive"},
+        "gcivl": {"objective": "gcivl"},
         "dialogue": {
             "objective": "monte-carlo",
             "gamma": 1.0,
@@ -107,8 +134,21 @@ def head_config(row: str = "iql", **changes: object) -> HeadConfig:
     """
     if row not in ROWS:
         raise UnknownName("head configuration", row, ROWS)
+    return _validated({**ROWS[row], **changes})
+
+
+def changed(config: HeadConfig, **changes: object) -> HeadConfig:
+    """Settings with changes, checked again.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _validated({**config.model_dump(), **changes})
+
+
+def _validated(settings: Mapping[str, object]) -> HeadConfig:
     try:
-        return HeadConfig.model_validate({**ROWS[row], **changes})
+        return HeadConfig.model_validate(settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "shares"

@@ -2,24 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import DataError
 from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
 from forethought.valuefn.calibrate import fit_calibration
 from forethought.valuefn.calibration import Calibration
+from forethought.valuefn.checkpoint import Checkpoint
+from forethought.valuefn.checks import check_device, check_split, encode_texts, never_reached
 from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.continuing import (
+    check_start,
+    load_start,
+    unseen,
+    weights_digest,
+    with_goals,
+)
 from forethought.valuefn.data import Dataset, Ints, build_dataset, permute_outcomes, split_groups
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
+from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks, make_inputs
+from forethought.valuefn.objectives import OBJECTIVES
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
-from forethought.valuefn.train import Inputs, Progress, Trained, Trainer, make_inputs
+from forethought.valuefn.train import Progress, Trained, Trainer
 
 Floats = NDArray[np.float32]
 HELD_OUT = 0.2
@@ -27,8 +38,8 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What the later stages need of the earlier ones."""
+class FitRun:
+    """Rows in memory, all or a sample: what comes after training is fitted on them."""
 
     data: Dataset
     encoded: Mapping[str, Floats]
@@ -42,6 +53,9 @@ def fit_head(
     config: HeadConfig,
     *,
     encoder: Encoder | None = None,
+    start: Head | None = None,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Head:
     """Train and calibrate a head.
@@ -50,46 +64,153 @@ def fit_head(
         traces: Finished episodes; at least twenty, of which one in five is held out by group.
         config: The settings.
         encoder: Built from the settings when left out.
+        start: A head to go on from, of the same encoder and sizes.
+        checkpoint: Folder where training is written down as it goes, and gone on from where it
+            was. It is left there; delete it once the head is kept.
+        device: Where networks are trained and texts encoded, as torch names it: `cpu`, `cuda`.
         progress: Told the update, the most updates and the held-out loss.
 
     Raises:
         DataError: If there are too few episodes, one outcome only, or embeddings with NaN.
+        HeadError: If the start has another encoder, or the checkpoint is of another run.
+        ConfigError: If the start has other sizes, or the device is not there.
+        RunError: If training diverges.
     """
-    encoder = encoder or make_encoder(config.encoder)
+    check_device(device)
+    encoder = encoder or make_encoder(config.encoder, device)
     data = build_dataset(traces)
+    if start is not None:
+        check_start(start, config, encoder)
+        data = with_goals(data, start.goals)
     if config.permute:
         data = permute_outcomes(data, config.seed)
     train, held = split_groups(data, HELD_OUT, config.seed)
     rows, held_rows = data.of_episodes(train), data.of_episodes(held)
-    encoded = {
-        "state": encoder.encode(data.states),
-        "thought": encoder.encode(data.thoughts),
-        "prefix": encoder.encode(data.prefixes),
-        "goal": encoder.encode(data.goals),
+    check_split(data, train, held, config.focus)
+    encoded = encode_texts(encoder, data)
+    blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
+    run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows)
+    trained = _train(run, config, start, checkpoint, device, progress)
+    scored = calibrated(run, trained)
+    if config.refit:
+        trained = _refit(run, trained, config, start, checkpoint, device, progress)
+    about: dict[str, Any] = {
+        "data": {
+            "episodes": len(data.episodes),
+            "transitions": len(data),
+            "worlds": sorted({trace.episode.env for trace in traces}),
+            "never_reached": never_reached(data),
+        }
     }
-    for name, vectors in encoded.items():
-        if not np.isfinite(vectors).all():
-            raise DataError(f"the encoder gave numbers that are not finite for some {name} texts")
-    run = _Run(data, encoded, make_inputs(encoded, data, rows), rows, held_rows)
-    trained = Trainer(data, run.inputs, rows, held_rows, config).run(progress)
-    scores = _scores(run, trained, held_rows)
-    calibration = fit_calibration(
-        scores, data.truth(held_rows), data.groups[data.episode[held_rows]]
-    )
+    if start is not None:
+        about["start"] = {
+            "goals_added": len(data.goals) - len(start.goals),
+            "unseen": unseen(encoded, blocks),
+        }
+    return finished(run, trained, scored, config, encoder, about)
+
+
+def calibrated(run: FitRun, trained: Trained) -> tuple[Floats, Calibration]:
+    """Scores of the held-out rows, shape `(M, held, G)`, and the calibration fitted on them."""
+    data, held = run.data, run.held
+    scores = _scores(run, trained, held)
+    return scores, fit_calibration(scores, data.truth(held), data.groups[data.episode[held]])
+
+
+def finished(
+    run: FitRun,
+    trained: Trained,
+    scored: tuple[Floats, Calibration],
+    config: HeadConfig,
+    encoder: Encoder,
+    about: Mapping[str, Any],
+) -> Head:
+    """A head of trained weights, with support, evidence and what held-out rows showed.
+
+    Args:
+        run: Rows in memory.
+        trained: What training gave.
+        scored: Scores and calibration, of `calibrated`.
+        config: The settings.
+        encoder: Of the texts.
+        about: What the head was trained on, for its metrics.
+    """
     support, references = _support(run, config.seed)
-    worlds = sorted({trace.episode.env for trace in traces})
     return Head(
         config,
         encoder.fingerprint,
         encoder.dim,
-        tuple(data.goals),
+        tuple(run.data.goals),
         run.inputs.blocks,
         trained.weights,
-        calibration,
+        scored[1],
         support,
         references,
-        _metrics(run, trained, scores, calibration, worlds),
+        {**about, **_metrics(run, trained, *scored)},
     )
+
+
+def _train(
+    run: FitRun,
+    config: HeadConfig,
+    start: Head | None,
+    checkpoint: Path | None,
+    device: str,
+    progress: Progress | None,
+) -> Trained:
+    """Train until the held-out loss stops falling."""
+    trainer = _trainer(run, run.rows, config, start, device)
+    saved = _saved(trainer, checkpoint, "training", start)
+    return trainer.run(progress, checkpoint=saved, look_first=start is not None)
+
+
+def _refit(
+    run: FitRun,
+    trained: Trained,
+    config: HeadConfig,
+    start: Head | None,
+    checkpoint: Path | None,
+    device: str,
+    progress: Progress | None,
+) -> Trained:
+    """Train once more on all episodes, for as many updates as were best."""
+    everything = np.sort(np.concatenate([run.rows, run.held]))
+    trainer = _trainer(run, everything, config, start, device)
+    saved = _saved(trainer, checkpoint, "refit", start)
+    again = trainer.run(progress, checkpoint=saved, updates=trained.best[0])
+    return Trained(again.weights, trained.history)
+
+
+def _trainer(
+    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, device: str
+) -> Trainer:
+    source = MemorySource(
+        run.data,
+        run.inputs,
+        rows,
+        run.held,
+        config,
+        next_judged=OBJECTIVES[config.objective].next_judged,
+        device=device,
+    )
+    trainer = Trainer(source, config, device=device)
+    if start is not None:
+        load_start(trainer.networks, start)
+    return trainer
+
+
+def _saved(
+    trainer: Trainer, folder: Path | None, name: str, start: Head | None
+) -> Checkpoint | None:
+    """The checkpoint of one training, tied to data, settings and start."""
+    if folder is None:
+        return None
+    ties = {
+        "data": trainer.source.digest(),
+        "settings": trainer.config.digest(),
+        "start": weights_digest(start),
+    }
+    return Checkpoint(folder / f"{name}.safetensors", ties)
 
 
 def _judged(inputs: Inputs, data: Dataset, rows: Ints) -> Floats:
@@ -104,7 +225,7 @@ def _judged(inputs: Inputs, data: Dataset, rows: Ints) -> Floats:
     )
 
 
-def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
+def _scores(run: FitRun, trained: Trained, rows: Ints) -> Floats:
     """Raw scores of each member for every outcome sentence, shape `(M, len(rows), G)`."""
     critic = Critic(trained.weights)
     parts = [
@@ -114,7 +235,7 @@ def _scores(run: _Run, trained: Trained, rows: Ints) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
+def _support(run: FitRun, seed: int) -> tuple[Support, tuple[Reference, ...]]:
     """Reference points, thresholds, and the texts behind the points."""
     data, inputs = run.data, run.inputs
     kept = run.rows[sample_rows(len(run.rows), REFERENCES, seed)]
@@ -153,7 +274,7 @@ def _support(run: _Run, seed: int) -> tuple[Support, tuple[Reference, ...]]:
 
 
 def _metrics(
-    run: _Run, trained: Trained, scores: Floats, calibration: Calibration, worlds: list[str]
+    run: FitRun, trained: Trained, scores: Floats, calibration: Calibration
 ) -> dict[str, Any]:
     """What held-out episodes showed, and the learning curve."""
     truth = run.data.truth(run.held)
@@ -161,11 +282,6 @@ def _metrics(
     known = ~np.isnan(truth)
     update, loss = trained.best
     return {
-        "data": {
-            "episodes": len(run.data.episodes),
-            "transitions": len(run.data),
-            "worlds": worlds,
-        },
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),
             "loss": loss,

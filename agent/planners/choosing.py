@@ -4,8 +4,10 @@ Stages shared by `rank`, `best-of-n` and `tree`, each over the same `Choice`. Wh
 come from, and how many there are, is the planner's part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from forethought.agent.critics import estimates
 from forethought.agent.errors import BudgetExhausted
@@ -47,6 +49,18 @@ async def several(
         thoughts = read_list(text, "thoughts")[:count]
         return (thoughts or None), "there is no list of thoughts"
 
+    return await desk.ask(
+        "propose",
+        prompt,
+        read,
+        schema=_thoughts(count, tuple(labels)),
+        max_tokens=64 + 64 * count,
+    )
+
+
+@lru_cache(maxsize=64)
+def _thoughts(count: int, labels: tuple[str, ...]) -> Mapping[str, Any]:
+    """Schema of a list of thoughts; the same one for every expansion of a search."""
     wanted = min(count, len(labels)) if labels else count
     items = {
         "type": "array",
@@ -54,13 +68,7 @@ async def several(
         "minItems": wanted,
         "maxItems": wanted,
     }
-    return await desk.ask(
-        "propose",
-        prompt,
-        read,
-        schema=schema_of({"thoughts": items}),
-        max_tokens=64 + 64 * count,
-    )
+    return schema_of({"thoughts": items})
 
 
 @dataclass(slots=True)

@@ -110,7 +110,9 @@ class Nodes:
             longest: Most nodes to keep.
         """
         # a parent has more visits than its children and comes before them, so that it is kept too
-        kept = sorted(nlargest(longest, range(len(self)), key=lambda n: (self._visits[n], -n)))
+        kept: Sequence[int] = range(len(self))
+        if len(kept) > longest:
+            kept = sorted(nlargest(longest, kept, key=lambda n: (self._visits[n], -n)))
         place = {node: index for index, node in enumerate(kept)} | {-1: -1}
         return tuple(
             SearchNode(

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forethought.agent.errors import ConfigError, DataError
-from forethought.agent.trace import TraceWriter, read_traces, write_traces
+from forethought.agent.trace import (
+    FILE_NAME,
+    TraceWriter,
+    read_traces,
+    stream_traces,
+    write_traces,
+)
 from forethought.agent.types import (
     Candidate,
     Considered,
@@ -256,3 +262,15 @@ def test_a_writer_killed_at_any_moment_leaves_a_file_to_go_on_with(tmp_path: Pat
         assert after.unfinished <= attempt + 1
         assert all(len(trace.steps) in (2, 3) for trace in after.traces)
         known = path.stat().st_size
+
+
+def test_a_stream_of_a_file_is_what_reading_it_gives(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    traces = [Trace(Episode(f"e{n}", "w"), (), Outcome(float(n), True)) for n in range(3)]
+    write_traces(path, [*traces, traces[0]])
+    with TraceWriter(path) as writer:
+        writer.begin(Episode("open", "w"))
+    assert list(stream_traces(tmp_path)) == traces  # a repeated id keeps the first
+    path.write_bytes(path.read_bytes() + b'{"type":"end"}\n')
+    with pytest.raises(DataError, match=r"line .*: not a trace event"):
+        list(stream_traces(path))

@@ -26,10 +26,11 @@ from forethought.agent.asked import Asked
 from forethought.agent.models import load_model
 from forethought.agent.planners.refine import Refine
 from forethought.agent.planners.tree import Tree
-from forethought.agent.trace import FILE_NAME, Recording, read_traces
+from forethought.agent.protocols import Planner
+from forethought.agent.trace import FILE_NAME, read_traces
 from forethought.agent.types import Step, Usage
 from forethought.envs.registry import get_world
-from forethought.envs.rollouts import plan, play
+from forethought.envs.rollouts import Recording, plan, play
 from forethought.valuefn.critic import load_critic
 
 
@@ -52,7 +53,7 @@ def ratio(one: Sequence[float], other: Sequence[float], seed: int = 0) -> list[f
 async def play_both(folder: Path, head: Path, decisions: int, width: int) -> None:
     """Play the arms in turns until each has made so many decisions."""
     world = get_world("bargaining-v0")
-    planners = {
+    planners: dict[str, Planner] = {
         "refine": Refine(load_critic(head)),
         "tree": Tree(Asked(), 30, width=width, name="tree"),
     }

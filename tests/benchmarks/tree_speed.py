@@ -39,6 +39,8 @@ from forethought.agent.types import (
 )
 
 WIDTH = 5
+TOGETHER = 1000
+"""Iterations between two looks at the clock, which may take milliseconds on a virtual machine."""
 GOALS = (
     Goal("We reach a deal.", weight=4.0),
     Goal("I get at least 6 points.", weight=6.0),
@@ -96,45 +98,54 @@ class Free:
         return []
 
 
-INSTANT, FREE = Instant(), Free()
+INSTANT, FREE, DICE = Instant(), Free(), random.Random(0)
+METER = Meter(INSTANT)
 
 
-async def decision(iterations: int, writer: TraceWriter) -> float:
-    """Processor seconds of one decision and its record."""
+async def decide(iterations: int, writer: TraceWriter) -> None:
+    """One decision and its record."""
     planner = Tree(FREE, iterations)
     turn = Turn(
         Observation("They wait for an offer.", goals=GOALS),
         "Three books and two hats; they asked for all the books twice.",
-        Meter(INSTANT),
-        random.Random(0),
+        METER,
+        DICE,
     )
-    begun = time.process_time()
     decided = await planner.decide(turn)
     writer.step("e", Step(0, turn.observation.text, turn.state, decided))
-    seconds = time.process_time() - begun
     if decided.search[0].visits != iterations:
         raise RuntimeError(f"{decided.search[0].visits} iterations, not {iterations}")
-    return seconds
 
 
-async def bare(iterations: int) -> tuple[float, float]:
-    """Processor seconds of as many calls of the model, and of the critic."""
-    model = Meter(INSTANT)
+async def decisions(iterations: int, count: int, writer: TraceWriter) -> float:
+    """Processor seconds of one of so many decisions; one look at the clock serves them all."""
+    begun = time.process_time()
+    for _ in range(count):
+        await decide(iterations, writer)
+    return (time.process_time() - begun) / count
+
+
+async def bare(iterations: int, count: int) -> tuple[float, float]:
+    """Processor seconds of as many calls as such decisions make, of the model and of the critic."""
     request = Request((Message("user", "prompt"),), stage="propose")
     candidates = [Candidate(str(place)) for place in range(WIDTH)]
     begun = time.process_time()
-    for _ in range(iterations):
-        await model.complete(request)
+    for _ in range(count * (iterations + 1)):  # one more, which words the action
+        await METER.complete(request)
     asked = time.process_time()
-    for _ in range(iterations):
+    for _ in range(count * iterations):
         FREE.estimate("state", candidates, GOALS)
     return asked - begun, time.process_time() - asked
 
 
 async def measure(iterations: int, repeats: int, writer: TraceWriter) -> dict[str, float]:
-    rows = [(await decision(iterations, writer), *await bare(iterations)) for _ in range(repeats)]
+    count = max(1, TOGETHER // iterations)
+    rows = [
+        (count * await decisions(iterations, count, writer), *await bare(iterations, count))
+        for _ in range(repeats)
+    ]
     whole, model, critic = (
-        1e6 * statistics.median(column) / iterations for column in zip(*rows, strict=True)
+        1e6 * statistics.median(column) / (count * iterations) for column in zip(*rows, strict=True)
     )
     return {"own": whole - model - critic, "model": model, "critic": critic, "whole": whole}
 
@@ -142,7 +153,9 @@ async def measure(iterations: int, repeats: int, writer: TraceWriter) -> dict[st
 async def report(counts: Sequence[int]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder, TraceWriter(Path(folder) / "t.jsonl") as writer:
         await measure(100, 5, writer)  # warm up
-        us = {n: await measure(n, max(3, 2000 // n), writer) for n in counts}
+        us = {
+            n: await measure(n, max(5, 2000 // n // max(1, TOGETHER // n)), writer) for n in counts
+        }
     return {
         "us_per_iteration": us,
         "times_as_long_as_a_tenth": {
