@@ -17,7 +17,7 @@ from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, plain, with_interval
 from forethought.cli.learning import load_traces
-from forethought.envs.casino import DATASET, SUCCESS_GOAL, transcript_at
+from forethought.envs.people import PEOPLE
 
 if TYPE_CHECKING:
     from forethought.valuefn.critic import LearnedValue
@@ -50,8 +50,8 @@ def eval_value(
 
     critics = [load_critic(head) for head in heads]
     traces = load_traces([source], screen)
-    if goal is None and source == DATASET:
-        goal = SUCCESS_GOAL.text
+    if goal is None and source in PEOPLE:
+        goal = PEOPLE[source].success.text
     if folds:
         _by_folds(screen, critics[0], traces, folds, goal, out, seed, source)
         return
@@ -166,7 +166,7 @@ def _by_folds(
             critic.head.config,
             folds=folds,
             goal=goal,
-            text_of=transcript_at if source == DATASET else None,
+            text_of=PEOPLE[source].transcript if source in PEOPLE else None,
             seed=seed,
             progress=lambda done, most: tell("folds", done, most),
         )

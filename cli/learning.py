@@ -23,7 +23,7 @@ from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
 from forethought.cli.sharding import Fit, fit_of_shards
 from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
-from forethought.envs.casino import DATASET, casino_traces
+from forethought.envs.people import PEOPLE
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, changed, head_config
 
@@ -40,8 +40,8 @@ def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
     """
     found: list[Trace] = []
     for name in names:
-        if name == DATASET:
-            found += casino_traces()
+        if name in PEOPLE:
+            found += PEOPLE[name].traces()
             continue
         file = read_traces(name)
         if file.warning:

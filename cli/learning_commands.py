@@ -53,7 +53,8 @@ def improve(
 @learning_app.command()
 def reword(
     traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+        list[str],
+        typer.Argument(help="Traces files, run folders, casino, persuasion.", metavar="TRACES..."),
     ],
     model: Annotated[str, typer.Option(help="Model whose words are wanted.", metavar="NAME")],
     out: Annotated[Path, typer.Option(help="Folder for traces.jsonl and wordings.json.")],
@@ -81,7 +82,8 @@ def reword(
 @learning_app.command()
 def shards(
     traces: Annotated[
-        list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
+        list[str],
+        typer.Argument(help="Traces files, run folders, casino, persuasion.", metavar="TRACES..."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the shards.", metavar="DIR")],
     rows: Annotated[int, typer.Option(min=1, help="Transitions in a shard.")] = 32768,
@@ -109,7 +111,7 @@ def train_value(
     ] = None,
     changes: Changes = None,
     encoder: Annotated[
-        str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")
+        str | None, typer.Option(help="hashed, minilm, lines, notes, or joined by +.", metavar="E")
     ] = None,
     objective: Annotated[
         str | None,
@@ -173,7 +175,7 @@ def eval_value(
     what: Annotated[
         list[str],
         typer.Argument(
-            help="A head, maybe a second one, then traces: a file, a run folder, or casino.",
+            help="A head, maybe a second one, then traces: a file, a run folder, or a data set.",
             metavar="HEAD [HEAD2] TRACES",
         ),
     ],

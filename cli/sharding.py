@@ -9,7 +9,7 @@ from forethought.agent.trace import stream_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count
-from forethought.envs.casino import DATASET, casino_traces
+from forethought.envs.people import PEOPLE
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.shard_manifest import is_shards, read_manifest
 
@@ -96,4 +96,4 @@ def fit_of_shards(
 
 def _stream(names: Sequence[str]) -> Iterator[Trace]:
     for name in names:
-        yield from casino_traces() if name == DATASET else stream_traces(name)
+        yield from PEOPLE[name].traces() if name in PEOPLE else stream_traces(name)

@@ -12,6 +12,7 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.cache import CachedEncoder
 from forethought.valuefn.hashed import HashedEncoder
+from forethought.valuefn.lines import LinesEncoder, NotesEncoder
 
 Floats = NDArray[np.float32]
 
@@ -43,13 +44,27 @@ def _sentence() -> Encoder:
     return CachedEncoder(encoder)
 
 
+def _lines() -> Encoder:
+    return LinesEncoder(make_encoder("minilm"))
+
+
+def _notes() -> Encoder:
+    return NotesEncoder(make_encoder("hashed"))
+
+
 def _static() -> Encoder:
     encoder: Encoder = import_module("forethought.valuefn.static").StaticEncoder()
     return encoder
 
 
 ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
-    {"hashed": HashedEncoder, "minilm": _sentence, "static": _static}
+    {
+        "hashed": HashedEncoder,
+        "minilm": _sentence,
+        "static": _static,
+        "lines": _lines,
+        "notes": _notes,
+    }
 )
 
 
@@ -68,7 +83,8 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
-        name: `hashed`, `minilm`, `static`, or several joined by `+`, as in `hashed+minilm`.
+        name: `hashed`, `minilm`, `static`, `lines`, `notes`, or several joined by `+`, as in
+            `hashed+minilm`.
         device: Where neural encoders run, in bfloat16 where it is not `cpu`.
 
     Raises:

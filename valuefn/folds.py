@@ -88,13 +88,16 @@ class FoldsReport:
     """Of each fold: update and held-out loss, nats."""
 
 
-def group_folds(groups: Ints, folds: int, seed: int) -> Ints:
+def group_folds(groups: Ints, folds: int, seed: int, truth: Floats | None = None) -> Ints:
     """Fold of each episode, shape `(E,)`; groups are dealt evenly and never divided.
 
     Args:
         groups: Group of each episode, shape `(E,)`.
         folds: How many.
         seed: Equal seeds give equal folds.
+        truth: Whether each episode reached a goal, 1 or 0, shape `(E,)`: every fold then has its
+            share of those that did. Chances of different folds can only be put together fairly when
+            the models behind them saw the goal reached equally often.
 
     Raises:
         ConfigError: If there are fewer groups than folds, or fewer than two folds.
@@ -105,6 +108,8 @@ def group_folds(groups: Ints, folds: int, seed: int) -> Ints:
             f"{folds} folds of {len(names)} groups of episodes: name 2 to {len(names)} folds"
         )
     random.Random(f"folds {seed}").shuffle(names)
+    if truth is not None:
+        names.sort(key=lambda name: float(truth[groups == name].mean()))  # keeps the shuffled order
     fold = {name: number % folds for number, name in enumerate(names)}
     return np.asarray([fold[name] for name in groups.tolist()], dtype=np.int64)
 
