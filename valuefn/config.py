@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from forethought.agent.errors import ConfigError, UnknownName
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Objective = Literal["iql", "monte-carlo"]
+Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 
 
 class GoalShares(BaseModel):
@@ -44,7 +44,7 @@ class HeadConfig(BaseModel):
     encoder: str = "hashed"
     """Encoder name, or several joined by `+`."""
     objective: Objective = "iql"
-    """`iql` bootstraps with an expectile; `monte-carlo` classifies by what happened."""
+    """What a score is trained to be: a row of `objectives.OBJECTIVES`."""
     hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
     members: int = Field(default=5, ge=1, le=64)
@@ -78,6 +78,9 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "iql": {},
         "monte-carlo": {"objective": "monte-carlo", "gamma": 1.0, "expectile": 0.5},
+        "regression": {"objective": "regression"},
+        "contrastive": {"objective": "contrastive"},
+        "gcivl": {"objective": "gcivl"},
         "dialogue": {
             "objective": "monte-carlo",
             "gamma": 1.0,

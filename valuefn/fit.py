@@ -18,8 +18,10 @@ from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
+from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks, make_inputs
+from forethought.valuefn.objectives import OBJECTIVES
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
-from forethought.valuefn.train import Inputs, Progress, Trained, Trainer, make_inputs
+from forethought.valuefn.train import Progress, Trained, Trainer
 
 Floats = NDArray[np.float32]
 HELD_OUT = 0.2
@@ -70,8 +72,17 @@ def fit_head(
     for name, vectors in encoded.items():
         if not np.isfinite(vectors).all():
             raise DataError(f"the encoder gave numbers that are not finite for some {name} texts")
-    run = _Run(data, encoded, make_inputs(encoded, data, rows), rows, held_rows)
-    trained = Trainer(data, run.inputs, rows, held_rows, config).run(progress)
+    inputs = make_inputs(encoded, make_blocks(encoded, data, rows))
+    run = _Run(data, encoded, inputs, rows, held_rows)
+    source = MemorySource(
+        data,
+        inputs,
+        rows,
+        held_rows,
+        config,
+        next_judged=OBJECTIVES[config.objective].next_judged,
+    )
+    trained = Trainer(source, config).run(progress)
     scores = _scores(run, trained, held_rows)
     calibration = fit_calibration(
         scores, data.truth(held_rows), data.groups[data.episode[held_rows]]

@@ -1,13 +1,20 @@
-"""The losses of goal-conditioned IQL, as pure functions.
+"""The losses of goal-conditioned values, as pure functions of tensors.
 
 Source: Kostrikov et al. 2022 (arXiv 2110.06169) for IQL; OGBench (arXiv 2410.20092) for its
-goal-conditioned form; PNLC (arXiv 2505.18098) for thoughts as actions. `K` is the number of heads,
-`B` of transitions, `G` of goals: every transition is scored against every goal of the step.
+goal-conditioned form; PNLC (arXiv 2505.18098) for thoughts as actions; Eysenbach et al. 2022 (arXiv
+2206.07568) for the contrastive loss. `K` is the number of heads, `B` of transitions, `G` of goals:
+every transition is scored against every goal of the step. Which losses make up an objective is
+said in `objectives`.
 
 Departures:
 1. Values are logits and the critic's loss is the cross-entropy with a soft target, which has the
    same minimum as the squared error and learns small chances faster.
 2. Reaching the goal ends the return, so that values lie in [0, 1] (PNLC's own text does not say).
+3. The contrastive energy is the logarithm of the score, `log sigmoid(logit)`, so that a score means
+   the same here as in the other objectives; positives are all pairs that came true, each with its
+   discounted value, in place of one drawn with that chance; negatives are the batch's other
+   transitions, goal by goal, since thoughts are ranked and not goals. That leaves one factor for
+   each goal open; a second term sets it to the rate at which the goal was reached.
 """
 
 from forethought.agent.errors import ConfigError, needs
@@ -81,3 +88,44 @@ def bootstrap_target(
     """
     following = torch.where(ended, outcome, next_value)
     return torch.where(at_goal, torch.ones_like(following), gamma * following)
+
+
+def squared_loss(
+    logits: Tensor, target: Tensor, weight: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Squared error of predicted values; arguments and result as of `critic_loss`."""
+    target = target.detach().expand_as(logits)
+    weight = weight.expand_as(logits)
+    values = logits.sigmoid()
+    total = weight.sum(dim=(1, 2)).clamp_min(1e-8)
+    loss = (((values - target).square() * weight).sum(dim=(1, 2)) / total).sum()
+    return loss, {"value": values.detach().mean(), "target": target.mean()}
+
+
+def contrastive_loss(
+    logits: Tensor, realised: Tensor, mass: Tensor, goal_weight: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """InfoNCE over the transitions of a batch for each goal, and the rate of the goal.
+
+    The first term is least where scores are proportional, goal by goal, to the discounted chance of
+    reaching the goal; the second where their sum is the number that reached it.
+
+    Args:
+        logits: Predicted values before the sigmoid, shape `(K, B, G)`.
+        realised: Discounted value that the episode realised, in [0, 1], shape `(B, G)`.
+        mass: How often each pair counts, 0 or more, shape `(K, B, G)`.
+        goal_weight: Weight of each goal, 0 or more, shape `(G,)`.
+
+    Returns:
+        Scalar: the sum over heads of the mean over goals; and both terms.
+    """
+    energy = functional.logsigmoid(logits)
+    total = (energy.exp() * mass).sum(dim=1).clamp_min(1e-8)  # (K, G)
+    positive = realised * mass
+    reached = positive.sum(dim=1)  # (K, G)
+    share = positive / reached.clamp_min(1e-8)[:, None]
+    nce = torch.where(reached > 0, total.log() - (share * energy).sum(dim=1), 0.0)
+    rate = (total - reached * total.log()) / reached.clamp_min(1.0)
+    weight = goal_weight / goal_weight.sum().clamp_min(1e-8)
+    loss = ((nce + rate) * weight).sum()
+    return loss, {"nce": nce.detach().mean(), "rate": rate.detach().mean()}

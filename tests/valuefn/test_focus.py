@@ -7,7 +7,7 @@ from forethought.valuefn.batches import draw_batch
 from forethought.valuefn.config import GoalShares, head_config
 from forethought.valuefn.data import build_dataset
 from forethought.valuefn.fit import fit_head
-from forethought.valuefn.train import goal_weights
+from forethought.valuefn.memory_source import goal_weights
 
 
 def test_the_focus_weighs_as_much_as_all_others_together() -> None:

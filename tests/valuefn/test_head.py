@@ -15,6 +15,7 @@ from forethought.valuefn.critic import LearnedValue, load_critic
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.hashed import HashedEncoder
 from forethought.valuefn.head import Head
+from forethought.valuefn.objectives import OBJECTIVES
 
 SMALL = head_config(hidden=16, members=2, batch=64, steps=400, learning_rate=3e-3)
 LEFT_HOME = {"red", "green", "black"}
@@ -35,7 +36,7 @@ def ways() -> list[Candidate]:
     return [Candidate(THOUGHT, prefix="Left."), Candidate(THOUGHT, prefix="Right.")]
 
 
-@pytest.mark.parametrize("objective", ["iql", "monte-carlo"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_where_only_the_prefix_decides_the_head_prefers_the_right_one(objective: str) -> None:
     config = head_config(
         objective,
