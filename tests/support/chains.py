@@ -51,28 +51,28 @@ class Values:
     """Shape `(S, S + E)`."""
 
 
-def expectile(values: Reals, weights: Reals, level: float) -> float:
-    """The point where weighted pulls from above and below balance.
+def expectile(values: Reals, weights: Reals, level: float) -> Reals:
+    """The point where weighted pulls from above and below balance, over the last axis but one.
 
     Args:
-        values: Shape `(N,)`.
-        weights: Shape `(N,)`, 0 or more, not all 0.
+        values: Shape `(..., N, G)`.
+        weights: Shape `(..., N)`, 0 or more, not all 0.
         level: Weight of what lies above, in (0, 1); 0.5 is the mean, 1 in the limit the largest.
+
+    Returns:
+        Shape `(..., G)`.
     """
-    low, high = float(values[weights > 0].min()), float(values[weights > 0].max())
-    for _ in range(60):
-        middle = (low + high) / 2
-        side = np.where(values > middle, level, 1 - level)
-        if float((weights * side * (values - middle)).sum()) > 0:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    shares = weights[..., None]
+    point: Reals = (shares * values).sum(axis=-2) / shares.sum(axis=-2)
+    while True:  # Newton's steps on a convex piecewise parabola end after finitely many
+        pull = shares * np.where(values > point[..., None, :], level, 1 - level)
+        fresh = (pull * values).sum(axis=-2) / pull.sum(axis=-2)
+        if np.abs(fresh - point).max() < 1e-12:
+            return point
+        point = fresh
 
 
-def exact_values(
-    process: Process, gamma: float, level: float = 0.5, *, over_next: bool = False
-) -> Values:
+def exact_values(process: Process, gamma: float, level: float = 0.5) -> Values:
     """Values by dynamic programming, iterated until nothing moves.
 
     Args:
@@ -80,45 +80,64 @@ def exact_values(
         gamma: Discount per decision, below 1.
         level: Expectile that turns action values into a state value: 0.5 is the behaviour policy's
             own, and towards 1 the best logged action's.
-        over_next: Take the expectile over what follows, action and chance together, as methods that
-            know no action do.
     """
     count = len(process.states)
-    ends = len(process.endings)
-    at_end = np.concatenate([np.zeros((ends, count)), np.eye(ends)], axis=1)
-    state = np.zeros((count, count + ends))
+    state = np.zeros((count, len(process.goals)))
     while True:
-        following = np.concatenate([state, at_end])  # (S + E, goals)
-        action = gamma * process.moves @ following
-        if over_next:
-            weight = np.einsum("sa,san->sn", process.policy, process.moves)
-            found = [[expectile(gamma * c, w, level) for c in following.T] for w in weight]
-        else:
-            found = [
-                [expectile(c, w, level) for c in q.T]
-                for q, w in zip(action, process.policy, strict=True)
-            ]
-        fresh = np.asarray(found)
+        action = _backup(process, gamma, state)
+        fresh = expectile(action, process.policy, level)
         fresh[np.arange(count), np.arange(count)] = 1.0
-        action[np.arange(count), :, np.arange(count)] = 1.0
         if np.abs(fresh - state).max() < 1e-9:
             return Values(action, fresh)
         state = fresh
 
 
+def afterstate_values(process: Process, gamma: float, level: float = 0.5) -> Reals:
+    """Values of state and action whose expectile is over all that follows, shape `(S, A, S + E)`.
+
+    What methods learn that know no action: chance and the next choice are one to them.
+    """
+    count, ends = len(process.states), len(process.endings)
+    goals = np.arange(count)
+    # what follows an action: a next state with the action taken there, or an ending
+    chosen = process.moves[:, :, :count, None] * process.policy[None, None]  # (S, A, S, A)
+    weight = np.concatenate(
+        [chosen.reshape(*process.moves.shape[:2], -1), process.moves[:, :, count:]], axis=2
+    )
+    spread = (*weight.shape, count + ends)
+    after = np.zeros((*process.moves.shape[:2], count + ends))
+    while True:
+        following = np.concatenate([after.reshape(-1, count + ends), _at_end(process)])
+        fresh = expectile(np.broadcast_to(gamma * following, spread), weight, level)
+        fresh[goals, :, goals] = 1.0
+        if np.abs(fresh - after).max() < 1e-9:
+            return fresh
+        after = fresh
+
+
 def best_values(process: Process, gamma: float) -> Values:
     """Values of the best policy among logged actions, by value iteration."""
-    count, ends = len(process.states), len(process.endings)
-    at_end = np.concatenate([np.zeros((ends, count)), np.eye(ends)], axis=1)
-    state = np.zeros((count, count + ends))
-    diagonal = np.arange(count)
+    state = np.zeros((len(process.states), len(process.goals)))
     while True:
-        action = gamma * process.moves @ np.concatenate([state, at_end])
-        action[diagonal, :, diagonal] = 1.0
+        action = _backup(process, gamma, state)
         fresh = np.where(process.taken[:, :, None], action, -1.0).max(axis=1)
         if np.abs(fresh - state).max() < 1e-12:
             return Values(action, fresh)
         state = fresh
+
+
+def _at_end(process: Process) -> Reals:
+    """What the endings are worth for each goal, shape `(E, S + E)`."""
+    ends = len(process.endings)
+    return np.concatenate([np.zeros((ends, len(process.states))), np.eye(ends)], axis=1)
+
+
+def _backup(process: Process, gamma: float, state: Reals) -> Reals:
+    """Action values from state values, shape `(S, A, S + E)`; 1 where the state is the goal."""
+    action: Reals = gamma * process.moves @ np.concatenate([state, _at_end(process)])
+    diagonal = np.arange(len(process.states))
+    action[diagonal, :, diagonal] = 1.0
+    return action
 
 
 def logged(process: Process, count: int, seed: int) -> list[Trace]:
