@@ -5,6 +5,7 @@ Reads traces and prints figures; how a head is trained and judged is the value p
 
 import asyncio
 import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,10 @@ from forethought.valuefn.config import HeadConfig, head_config
 
 if TYPE_CHECKING:
     from forethought.valuefn.improve import Improved
+
+
+_MUCH_UNSEEN = 0.05
+"""Mean share of a text's features, above which it is said that a head cannot see them."""
 
 
 def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
@@ -57,6 +62,40 @@ def check_head_place(out: Path) -> None:
     ):
         raise ConfigError(f"{out} exists and is not a head; choose another --out")
     check_folder(out.parent)
+
+
+def checkpoint_place(out: Path, *, resume: bool) -> Path:
+    """Where the training of a head is written down as it goes: beside the head, `HEAD.checkpoint`.
+
+    Raises:
+        ConfigError: If there is an unfinished training and it is not to be resumed, or none to
+            resume.
+    """
+    place = out.with_name(f"{out.name}.checkpoint")
+    unfinished = place.is_dir() and any(place.rglob("*.safetensors"))
+    if unfinished and not resume:
+        raise ConfigError(
+            f"{place} holds an unfinished training; add --resume to go on, or delete it to start "
+            "over"
+        )
+    if resume and not unfinished:
+        raise ConfigError(f"there is nothing to resume in {place}; leave out --resume")
+    return place
+
+
+def warn_of_data(metrics: Mapping[str, Any], screen: Screen) -> None:
+    """Say what the head could not learn from these traces."""
+    never = metrics["data"]["never_reached"]
+    if never:
+        some = "; ".join(never[:3]) + ("; ..." if len(never) > 3 else "")
+        screen.warn(f"{count(len(never), 'goal')} never reached in these traces: {some}")
+    unseen = metrics.get("start", {}).get("unseen", {})
+    said = [f"{name} {share:.0%}" for name, share in unseen.items() if share >= _MUCH_UNSEEN]
+    if said:
+        screen.warn(
+            f"the head to start from cannot see all of these texts ({', '.join(said)} of them lies "
+            "on features new to it); train without --from if that matters"
+        )
 
 
 def settings(
@@ -151,19 +190,30 @@ def train_value(
     objective: str | None,
     seed: int,
     control: bool,
+    start: Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
     as_json: bool,
 ) -> None:
-    """Train a head, and its control where asked for."""
+    """Train a head, and its control where asked for; a killed training can be resumed."""
     screen = Screen(as_json=as_json)
     config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
-    traces = load_traces(names, screen)
+    checkpoint = checkpoint_place(out, resume=resume)
     from forethought.valuefn.fit import fit_head
+    from forethought.valuefn.head import Head
 
+    began_from = None if start is None else Head.from_pretrained(start)
+    traces = load_traces(names, screen)
     began = time.perf_counter()
     with screen.progress() as tell:
         head = fit_head(
-            traces, config, progress=lambda update, most, _: tell("train", update, most)
+            traces,
+            config,
+            start=began_from,
+            checkpoint=checkpoint,
+            device=device,
+            progress=lambda update, most, _: tell("train", update, most),
         )
         folder = head.save_pretrained(out)
         permuted = None
@@ -171,9 +221,13 @@ def train_value(
             permuted = fit_head(
                 traces,
                 config.model_copy(update={"permute": True}),
+                checkpoint=checkpoint / "permuted",
+                device=device,
                 progress=lambda update, most, _: tell("train the control", update, most),
             ).save_pretrained(out / "permuted")
+    shutil.rmtree(checkpoint, ignore_errors=True)
     seconds = time.perf_counter() - began
+    warn_of_data(head.metrics, screen)
     held = head.metrics["held_out"]
     screen.say(held_out_table(head.metrics))
     screen.say(f"head: {folder}")
@@ -186,6 +240,7 @@ def train_value(
             "config": config.model_dump(),
             "data": head.metrics["data"],
             "held_out": held,
+            "start": head.metrics.get("start"),
             "seconds": seconds,
         }
     )

@@ -89,11 +89,22 @@ def train_value(
     encoder: Annotated[
         str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")
     ] = None,
-    objective: Annotated[str | None, typer.Option(help="iql or monte-carlo.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="iql, gcivl, monte-carlo, regression or contrastive.", metavar="O"),
+    ] = None,
     seed: Seed = 0,
     control: Annotated[
         bool,
         typer.Option("--control", help="Also train HEAD/permuted, on permuted outcomes."),
+    ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="A head to go on from, with its sizes.", metavar="HEAD"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that HEAD.checkpoint holds.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -109,6 +120,9 @@ def train_value(
         objective=objective,
         seed=seed,
         control=control,
+        start=start,
+        device=device,
+        resume=resume,
         as_json=as_json,
     )
 

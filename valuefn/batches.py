@@ -2,7 +2,8 @@
 
 Every transition of a batch meets every goal of the batch, so a goal that one episode reaches is a
 goal that the others do not. Goals are the outcome sentences and states drawn from the batch's own
-episodes, later ones geometrically rarer.
+episodes, later ones geometrically rarer. A state that an episode comes to is reached by it,
+whichever episode the goal was drawn from, and at the first time it comes there.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,6 @@ from forethought.valuefn.data import Dataset, Ints
 Floats = NDArray[np.float32]
 STATE_GOALS = 32
 """States used as goals in each step."""
-_GEOMETRIC = 0.5
-"""Chance that a future goal is the next state; the one after has half of it, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,40 @@ class Batch:
     """Weight of each pair, shape `(B, G)`; sums to the shares of the kinds present."""
 
 
+class Visits:
+    """When each episode comes to which state.
+
+    Args:
+        data: The data set.
+    """
+
+    def __init__(self, data: Dataset) -> None:
+        self._states = max(len(data.states), 1)
+        self._steps = int(data.length.max(initial=1))
+        self._keys = np.sort(self._key(data.episode, data.state, data.step))
+
+    def _key(self, episode: Ints, state: Ints, step: Ints) -> Ints:
+        key: Ints = (episode * self._states + state) * self._steps + step
+        return key
+
+    def ahead(self, episode: Ints, step: Ints, states: Ints) -> Ints:
+        """Decisions until each transition's episode first is in each state, -1 if never again.
+
+        Args:
+            episode: Shape `(B,)`.
+            step: Number of the transition within its episode, shape `(B,)`.
+            states: Shape `(S,)`.
+
+        Returns:
+            Shape `(B, S)`; 0 where it is there already.
+        """
+        asked = self._key(episode[:, None], states[None], step[:, None])
+        found = self._keys[np.searchsorted(self._keys, asked).clip(max=len(self._keys) - 1)]
+        same = (found >= asked) & (found // self._steps == asked // self._steps)
+        ahead: Ints = np.where(same, found - asked, -1)
+        return ahead
+
+
 def draw_batch(
     data: Dataset,
     rows: Ints,
@@ -46,6 +79,7 @@ def draw_batch(
     gamma: float,
     rng: np.random.Generator,
     goal_weights: Floats | None = None,
+    visits: Visits | None = None,
 ) -> Batch:
     """Draw a batch.
 
@@ -58,6 +92,7 @@ def draw_batch(
         rng: Owner of the randomness.
         goal_weights: Weight of each outcome sentence beside the others, shape `(outcomes,)`; all
             equal when left out.
+        visits: Of the data set; made anew when left out.
     """
     drawn = rows[rng.integers(len(rows), size=size)]
     truth = data.truth(drawn)  # (B, outcomes)
@@ -68,13 +103,11 @@ def draw_batch(
     outcome_weight = _spread(weighted, shares.outcome)
     states_wanted = shares.outcome < 1
     picked = drawn[rng.integers(size, size=STATE_GOALS)] if states_wanted else drawn[:0]
-    origin = _later(data, picked, rng)
-    ahead = data.step[origin][None, :] - data.step[drawn][:, None]  # (B, S)
-    same = data.episode[origin][None, :] == data.episode[drawn][:, None]
-    at_goal = data.state[origin][None, :] == data.state[drawn][:, None]
-    future = same & (ahead > 0) & ~at_goal
-    other = ~at_goal & ~future
-    realised = np.where(at_goal, 1.0, np.where(future, gamma ** np.maximum(ahead, 0), 0.0))
+    goal_states = data.state[_later(data, picked, shares.nearness, rng)]
+    visits = visits or Visits(data)
+    ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)  # (B, S)
+    at_goal, future, other = ahead == 0, ahead > 0, ahead < 0
+    realised = np.where(other, 0.0, gamma ** ahead.clip(min=0))
     state_weight = (
         _spread(at_goal, shares.current)
         + _spread(future, shares.future)
@@ -83,7 +116,7 @@ def draw_batch(
     nothing = np.zeros(at_goal.shape, dtype=np.float32)
     return Batch(
         drawn,
-        data.state[origin],
+        goal_states,
         np.concatenate([np.zeros(truth.shape, dtype=bool), at_goal], axis=1),
         np.concatenate([true, nothing], axis=1),
         np.concatenate([true * gamma**to_end, realised], axis=1).astype(np.float32),
@@ -97,13 +130,13 @@ def _spread(kind: NDArray[np.bool_] | Floats, share: float) -> Floats:
     return kind.astype(np.float32) * np.float32(share / count if count else 0.0)
 
 
-def _later(data: Dataset, rows: Ints, rng: np.random.Generator) -> Ints:
-    """For each transition, one at or after it in its episode, geometrically nearer ones more often.
+def _later(data: Dataset, rows: Ints, nearness: float, rng: np.random.Generator) -> Ints:
+    """For each transition, one after it in its episode, geometrically nearer ones more often.
 
     A last transition has nothing after it: its own state stands in, as a goal already reached.
     """
     ahead = np.minimum(
-        rng.geometric(_GEOMETRIC, size=len(rows)), data.length[rows] - 1 - data.step[rows]
+        rng.geometric(nearness, size=len(rows)), data.length[rows] - 1 - data.step[rows]
     )
     later: Ints = rows + ahead
     return later

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,6 +27,9 @@ class GoalShares(BaseModel):
     other: Share = 0.1
     """States of other episodes. Without goals that are not reached a head learns that everything
     happens."""
+    nearness: float = Field(default=0.5, gt=0, le=1)
+    """Chance that a goal drawn from the future is the very next state; the one after has that
+    chance of what is left, and so on: 1 minus the discount of future goals."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "GoalShares":
@@ -65,13 +68,23 @@ class HeadConfig(BaseModel):
     focus: str = ""
     """An outcome sentence that counts as much as all others together, in the loss and in early
     stopping; empty for none. On few episodes, the others crowd out what is particular to it."""
+    refit: bool = False
+    """Train once more on all episodes, the held-out ones included, for as many updates as were
+    best; the calibration stays that of the first training."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
     seed: int = Field(default=0, ge=0)
 
     def digest(self) -> str:
-        """Short hash of all settings: equal settings, equal digest."""
-        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()
+        """Short hash of all settings: equal settings, equal digest.
+
+        Settings that came later are left out at their defaults, so that heads keep their names.
+        """
+        later: dict[str, Any] = {} if self.refit else {"refit": True}
+        if self.shares.nearness == GoalShares.model_fields["nearness"].default:
+            later["shares"] = {"nearness"}
+        settings = self.model_dump_json(exclude=later)
+        return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
 
 
 ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(

@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import DataError
 from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
 from forethought.valuefn.calibrate import fit_calibration
 from forethought.valuefn.calibration import Calibration
+from forethought.valuefn.checkpoint import Checkpoint
+from forethought.valuefn.checks import check_device, check_split, encode_texts, never_reached
 from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.continuing import (
+    check_start,
+    load_start,
+    unseen,
+    weights_digest,
+    with_goals,
+)
 from forethought.valuefn.data import Dataset, Ints, build_dataset, permute_outcomes, split_groups
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head, Reference
@@ -44,6 +53,9 @@ def fit_head(
     config: HeadConfig,
     *,
     encoder: Encoder | None = None,
+    start: Head | None = None,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Head:
     """Train and calibrate a head.
@@ -52,43 +64,47 @@ def fit_head(
         traces: Finished episodes; at least twenty, of which one in five is held out by group.
         config: The settings.
         encoder: Built from the settings when left out.
+        start: A head to go on from, of the same encoder and sizes.
+        checkpoint: Folder where training is written down as it goes, and gone on from where it
+            was. It is left there; delete it once the head is kept.
+        device: Where the networks are trained, as torch names it: `cpu`, `cuda`.
         progress: Told the update, the most updates and the held-out loss.
 
     Raises:
         DataError: If there are too few episodes, one outcome only, or embeddings with NaN.
+        HeadError: If the start has another encoder, or the checkpoint is of another run.
+        ConfigError: If the start has other sizes, or the device is not there.
+        RunError: If training diverges.
     """
+    check_device(device)
     encoder = encoder or make_encoder(config.encoder)
     data = build_dataset(traces)
+    if start is not None:
+        check_start(start, config, encoder)
+        data = with_goals(data, start.goals)
     if config.permute:
         data = permute_outcomes(data, config.seed)
     train, held = split_groups(data, HELD_OUT, config.seed)
     rows, held_rows = data.of_episodes(train), data.of_episodes(held)
-    encoded = {
-        "state": encoder.encode(data.states),
-        "thought": encoder.encode(data.thoughts),
-        "prefix": encoder.encode(data.prefixes),
-        "goal": encoder.encode(data.goals),
-    }
-    for name, vectors in encoded.items():
-        if not np.isfinite(vectors).all():
-            raise DataError(f"the encoder gave numbers that are not finite for some {name} texts")
-    inputs = make_inputs(encoded, make_blocks(encoded, data, rows))
-    run = _Run(data, encoded, inputs, rows, held_rows)
-    source = MemorySource(
-        data,
-        inputs,
-        rows,
-        held_rows,
-        config,
-        next_judged=OBJECTIVES[config.objective].next_judged,
-    )
-    trained = Trainer(source, config).run(progress)
+    check_split(data, train, held, config.focus)
+    encoded = encode_texts(encoder, data)
+    blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
+    run = _Run(data, encoded, make_inputs(encoded, blocks), rows, held_rows)
+    trained = _train(run, config, start, checkpoint, device, progress)
     scores = _scores(run, trained, held_rows)
     calibration = fit_calibration(
         scores, data.truth(held_rows), data.groups[data.episode[held_rows]]
     )
+    if config.refit:
+        trained = _refit(run, trained, config, start, checkpoint, device, progress)
     support, references = _support(run, config.seed)
     worlds = sorted({trace.episode.env for trace in traces})
+    metrics = _metrics(run, trained, scores, calibration, worlds)
+    if start is not None:
+        metrics["start"] = {
+            "goals_added": len(data.goals) - len(start.goals),
+            "unseen": unseen(encoded, blocks),
+        }
     return Head(
         config,
         encoder.fingerprint,
@@ -99,8 +115,69 @@ def fit_head(
         calibration,
         support,
         references,
-        _metrics(run, trained, scores, calibration, worlds),
+        metrics,
     )
+
+
+def _train(
+    run: _Run,
+    config: HeadConfig,
+    start: Head | None,
+    checkpoint: Path | None,
+    device: str,
+    progress: Progress | None,
+) -> Trained:
+    """Train until the held-out loss stops falling."""
+    trainer = _trainer(run, run.rows, config, start, device)
+    saved = _saved(trainer, checkpoint, "training", start)
+    return trainer.run(progress, checkpoint=saved, look_first=start is not None)
+
+
+def _refit(
+    run: _Run,
+    trained: Trained,
+    config: HeadConfig,
+    start: Head | None,
+    checkpoint: Path | None,
+    device: str,
+    progress: Progress | None,
+) -> Trained:
+    """Train once more on all episodes, for as many updates as were best."""
+    everything = np.sort(np.concatenate([run.rows, run.held]))
+    trainer = _trainer(run, everything, config, start, device)
+    saved = _saved(trainer, checkpoint, "refit", start)
+    again = trainer.run(progress, checkpoint=saved, updates=trained.best[0])
+    return Trained(again.weights, trained.history)
+
+
+def _trainer(run: _Run, rows: Ints, config: HeadConfig, start: Head | None, device: str) -> Trainer:
+    source = MemorySource(
+        run.data,
+        run.inputs,
+        rows,
+        run.held,
+        config,
+        next_judged=OBJECTIVES[config.objective].next_judged,
+        device=device,
+    )
+    trainer = Trainer(source, config, device=device)
+    if start is not None:
+        load_start(trainer.networks, start)
+    return trainer
+
+
+def _saved(
+    trainer: Trainer, folder: Path | None, name: str, start: Head | None
+) -> Checkpoint | None:
+    """The checkpoint of one training, tied to data, settings and start."""
+    if folder is None:
+        return None
+    ties = {
+        "data": trainer.source.digest(),
+        "settings": trainer.config.digest(),
+        "start": weights_digest(start),
+    }
+    return Checkpoint(folder / f"{name}.safetensors", ties)
 
 
 def _judged(inputs: Inputs, data: Dataset, rows: Ints) -> Floats:
@@ -176,6 +253,7 @@ def _metrics(
             "episodes": len(run.data.episodes),
             "transitions": len(run.data),
             "worlds": worlds,
+            "never_reached": never_reached(run.data),
         },
         "held_out": {
             "episodes": len(np.unique(run.data.episode[run.held])),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forethought.agent.errors import UnknownName, needs
-from forethought.valuefn.batches import draw_batch
+from forethought.valuefn.batches import Visits, draw_batch
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import Dataset, Ints
 from forethought.valuefn.features import BLOCKS, Block, Floats, fit_block
@@ -92,6 +92,7 @@ class MemorySource:
     ) -> None:
         self._data, self._rows, self._held, self._config = data, rows, held, config
         self._next_judged, self._device = next_judged, device
+        self._visits = Visits(data)
         self.outcome_weights = goal_weights(data.goals, config.focus)
         self._state = self._put(inputs.state)
         self._thought = self._put(inputs.thought)
@@ -113,6 +114,7 @@ class MemorySource:
             config.gamma,
             rng,
             self.outcome_weights,
+            self._visits,
         )
         following = data.following[batch.rows]
         next_rows = np.where(following < 0, batch.rows, following)

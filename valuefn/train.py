@@ -8,12 +8,14 @@ Departures from PNLC (arXiv 2505.18098): outcome sentences and goals of other ep
 training goals; an ensemble on bootstrap samples of episodes; held-out episodes stop the training.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from forethought.agent.errors import needs
+from forethought.agent.errors import RunError, needs
+from forethought.valuefn.checkpoint import Checkpoint, Snapshot
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.features import Floats
 from forethought.valuefn.objectives import OBJECTIVES, Networks
@@ -49,6 +51,25 @@ class Trained:
         return min(self.history, key=lambda point: point[1])
 
 
+@dataclass(slots=True)
+class _SoFar:
+    """Where a run stands beside its networks."""
+
+    update: int = 0
+    waited: int = 0
+    """Looks since the best one."""
+    history: list[tuple[int, float]] = field(default_factory=list)
+    best: dict[str, Floats] = field(default_factory=dict)
+
+    def note(self, loss: float, critic: torch.nn.Module) -> None:
+        """Take in the held-out loss of one look."""
+        if not self.history or loss < min(value for _, value in self.history):
+            self.best, self.waited = weights_of(critic), 0
+        else:
+            self.waited += 1
+        self.history.append((self.update, loss))
+
+
 class Trainer:
     """One training run.
 
@@ -70,34 +91,114 @@ class Trainer:
             parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
 
-    def run(self, progress: Progress | None = None) -> Trained:
-        """Train until the held-out loss stops falling; keep the weights of its lowest point."""
+    def run(
+        self,
+        progress: Progress | None = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+        updates: int | None = None,
+        look_first: bool = False,
+    ) -> Trained:
+        """Train until the held-out loss stops falling; keep the weights of its lowest point.
+
+        Args:
+            progress: Told the update, the most updates and the held-out loss.
+            checkpoint: Written at every look, and gone on from where it exists.
+            updates: Train for exactly so many instead, and keep the last weights; nothing is held
+                out then, and the history stays empty.
+            look_first: Count the weights at the start as a candidate, at update 0.
+
+        Raises:
+            RunError: If the loss is no longer a number.
+            HeadError: If the checkpoint is of another run, or damaged.
+        """
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return self._run(progress)
+            return self._run(progress, checkpoint, updates, look_first=look_first)
         finally:
             torch.set_num_threads(before)
 
-    def _run(self, progress: Progress | None) -> Trained:
-        history: list[tuple[int, float]] = []
-        best = weights_of(self.networks.critic)
-        waited = 0
-        for update in range(1, self.config.steps + 1):
-            self.update()
-            if update % EVALUATE_EVERY and update != self.config.steps:
+    def _run(
+        self,
+        progress: Progress | None,
+        checkpoint: Checkpoint | None,
+        updates: int | None,
+        *,
+        look_first: bool,
+    ) -> Trained:
+        saved = checkpoint.load() if checkpoint is not None else None
+        so_far = _SoFar() if saved is None else self._restore(saved)
+        most = self.config.steps if updates is None else updates
+        if look_first and so_far.update == 0:
+            so_far.note(self.held_out_loss(), self.networks.critic)
+        while so_far.update < most and so_far.waited < PATIENCE:
+            info = self.update()
+            so_far.update += 1
+            if so_far.update % EVALUATE_EVERY and so_far.update != most:
                 continue
-            loss = self.held_out_loss()
-            if not history or loss < min(value for _, value in history):
-                best, waited = weights_of(self.networks.critic), 0
-            else:
-                waited += 1
-            history.append((update, loss))
+            loss = float(info["loss"]) if updates is not None else self.held_out_loss()
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"training diverged: the loss at update {so_far.update} is not a number; "
+                    f"lower learning_rate (now {self.config.learning_rate:g})"
+                )
+            if updates is None:
+                so_far.note(loss, self.networks.critic)
+            if checkpoint is not None:
+                checkpoint.save(self._snapshot(so_far))
             if progress is not None:
-                progress(update, self.config.steps, loss)
-            if waited >= PATIENCE:
-                break
-        return Trained(best, history)
+                progress(so_far.update, most, loss)
+        if updates is not None:
+            return Trained(weights_of(self.networks.critic), [])
+        return Trained(so_far.best, so_far.history)
+
+    def _kept(self) -> dict[str, torch.nn.Module]:
+        """The networks that this objective changes, by name."""
+        found: dict[str, torch.nn.Module] = {"critic": self.networks.critic}
+        if self.row.target:
+            found["target"] = self.networks.target
+        if self.row.value:
+            found["value"] = self.networks.value
+        return found
+
+    def _snapshot(self, so_far: "_SoFar") -> Snapshot:
+        tensors = {
+            f"{name}.{key}": tensor
+            for name, module in self._kept().items()
+            for key, tensor in module.state_dict().items()
+        }
+        tensors |= {f"best.{name}": torch.from_numpy(v) for name, v in so_far.best.items()}
+        for index, state in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+        facts = {
+            "update": so_far.update,
+            "waited": so_far.waited,
+            "history": so_far.history,
+            "generator": self._rng.bit_generator.state,
+            "position": dict(self.source.position()),
+        }
+        return Snapshot(tensors, facts)
+
+    def _restore(self, saved: Snapshot) -> "_SoFar":
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in saved.tensors.items():
+            part, _, key = name.partition(".")
+            parts.setdefault(part, {})[key] = tensor
+        for name, module in self._kept().items():
+            module.load_state_dict(parts[name])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition(".")
+            state.setdefault(int(index), {})[key] = tensor
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        facts = saved.facts
+        self._rng.bit_generator.state = facts["generator"]
+        self.source.seek(facts["position"])
+        best = {name: tensor.numpy() for name, tensor in parts.get("best", {}).items()}
+        history = [(int(update), float(loss)) for update, loss in facts["history"]]
+        return _SoFar(facts["update"], facts["waited"], history, best)
 
     def update(self) -> dict[str, Tensor]:
         """One gradient step; returns named losses and means, scalars on the device."""
@@ -113,7 +214,7 @@ class Trainer:
                     list(self.networks.critic.parameters()),
                     self.config.polyak,
                 )
-        return info
+        return info | {"loss": loss.detach()}
 
     def held_out_loss(self) -> float:
         """Cross-entropy of the ensemble's scores with what came true, in nats, held-out rows.
