@@ -143,23 +143,34 @@ def _backup(process: Process, gamma: float, state: Reals) -> Reals:
 def logged(process: Process, count: int, seed: int) -> list[Trace]:
     """Episodes of the behaviour policy as ordinary traces."""
     rng = np.random.default_rng(seed)
-    return [_episode(process, number, rng) for number in range(count)]
+    start, policy = np.cumsum(process.start), np.cumsum(process.policy, axis=1)
+    moves = np.cumsum(process.moves, axis=2)
+    found = []
+    for number in range(count):
+        places, actions = [_drawn(start, rng)], []
+        while places[-1] < len(process.states):
+            actions.append(_drawn(policy[places[-1]], rng))
+            places.append(_drawn(moves[places[-1], actions[-1]], rng))
+        found.append(_trace(process, number, places, actions))
+    return found
 
 
-def _episode(process: Process, number: int, rng: np.random.Generator) -> Trace:
-    steps: list[Step] = []
-    place = int(rng.choice(len(process.states), p=process.start))
-    while place < len(process.states):
-        action = int(rng.choice(len(process.actions), p=process.policy[place]))
-        words = process.actions[action]
-        decision = Decision(Candidate(words), words, "logged")
-        text = process.states[place]
-        steps.append(Step(len(steps), text, text, decision))
-        place = int(rng.choice(process.moves.shape[2], p=process.moves[place, action]))
-    end = place - len(process.states)
-    missed = tuple(e for index, e in enumerate(process.endings) if index != end)
-    outcome = Outcome(float(end == 0), end == 0, reached=(process.endings[end],), missed=missed)
-    return Trace(Episode(f"{number}", "chain"), tuple(steps), outcome)
+def _drawn(chances: Reals, rng: np.random.Generator) -> int:
+    """An index drawn by cumulated chances."""
+    return int(np.searchsorted(chances, rng.random() * chances[-1], side="right"))
+
+
+def _trace(process: Process, number: int, places: list[int], actions: list[int]) -> Trace:
+    """An episode through states, the last of `places` an ending."""
+    steps = []
+    for index, (place, action) in enumerate(zip(places[:-1], actions, strict=True)):
+        text, words = process.states[place], process.actions[action]
+        steps.append(Step(index, text, text, Decision(Candidate(words), words, "logged")))
+    end = process.endings[places[-1] - len(process.states)]
+    missed = tuple(sentence for sentence in process.endings if sentence != end)
+    good = end == process.endings[0]
+    outcome = Outcome(float(good), good, reached=(end,), missed=missed)
+    return Trace(Episode(str(number), "chain"), tuple(steps), outcome)
 
 
 class NamedTexts:
@@ -214,7 +225,7 @@ def walk(length: int = 5, drift: float = 0.75, right: float = 0.5) -> Process:
     )
 
 
-def stitched(detour: float = 0.9) -> Process:
+def stitched(detour: float = 0.75) -> Process:
     """A choice whose better side mostly went wrong in the log, though the way out was seen.
 
     At the fork, `left` leads to a wood and `right` to a road. From the wood the log mostly turns
@@ -240,5 +251,5 @@ def stitched(detour: float = 0.9) -> Process:
         [[0.5, 0.5, 0, 0, 0], [0, 0, 1 - detour, detour, 0], [0, 0, 0, 0, 1.0]], dtype=np.float64
     )
     return Process(
-        states, actions, ("I come home.", "I am lost."), moves, policy, np.asarray([1.0, 0, 0])
+        states, actions, ("I come home.", "I am lost."), moves, policy, np.asarray([0.7, 0.3, 0])
     )
