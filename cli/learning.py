@@ -21,16 +21,13 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
 from forethought.envs.casino import DATASET, casino_traces
 from forethought.envs.registry import get_world
-from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.config import HeadConfig, changed, head_config
 
 if TYPE_CHECKING:
     from forethought.valuefn.improve import Improved
-
-
-_MUCH_UNSEEN = 0.05
-"""Mean share of a text's features, above which it is said that a head cannot see them."""
 
 
 def load_traces(names: Sequence[str], screen: Screen) -> list[Trace]:
@@ -64,49 +61,15 @@ def check_head_place(out: Path) -> None:
     check_folder(out.parent)
 
 
-def checkpoint_place(out: Path, *, resume: bool) -> Path:
-    """Where the training of a head is written down as it goes: beside the head, `HEAD.checkpoint`.
-
-    Raises:
-        ConfigError: If there is an unfinished training and it is not to be resumed, or none to
-            resume.
-    """
-    place = out.with_name(f"{out.name}.checkpoint")
-    unfinished = place.is_dir() and any(place.rglob("*.safetensors"))
-    if unfinished and not resume:
-        raise ConfigError(
-            f"{place} holds an unfinished training; add --resume to go on, or delete it to start "
-            "over"
-        )
-    if resume and not unfinished:
-        raise ConfigError(f"there is nothing to resume in {place}; leave out --resume")
-    return place
-
-
-def warn_of_data(metrics: Mapping[str, Any], screen: Screen) -> None:
-    """Say what the head could not learn from these traces."""
-    never = metrics["data"]["never_reached"]
-    if never:
-        some = "; ".join(never[:3]) + ("; ..." if len(never) > 3 else "")
-        screen.warn(f"{count(len(never), 'goal')} never reached in these traces: {some}")
-    unseen = metrics.get("start", {}).get("unseen", {})
-    said = [f"{name} {share:.0%}" for name, share in unseen.items() if share >= _MUCH_UNSEEN]
-    if said:
-        screen.warn(
-            f"the head to start from cannot see all of these texts ({', '.join(said)} of them lies "
-            "on features new to it); train without --from if that matters"
-        )
-
-
 def settings(
-    row: str,
+    row: str | HeadConfig,
     changes: Sequence[str],
     *,
     encoder: str | None = None,
     objective: str | None = None,
     seed: int,
 ) -> HeadConfig:
-    """The settings of a head as typed.
+    """The settings of a head as typed, on top of a named row or of settings there are.
 
     Raises:
         UnknownName: If there is no such row.
@@ -122,7 +85,7 @@ def settings(
             raise UnknownName("setting", key.strip(), HeadConfig.model_fields)
     given = {"encoder": encoder, "objective": objective}
     chosen |= {key: value for key, value in given.items() if value is not None}
-    return head_config(row, **chosen)
+    return head_config(row, **chosen) if isinstance(row, str) else changed(row, **chosen)
 
 
 def _value(text: str) -> object:
@@ -184,7 +147,7 @@ def train_value(
     names: Sequence[str],
     *,
     out: Path,
-    row: str,
+    row: str | None,
     changes: Sequence[str],
     encoder: str | None,
     objective: str | None,
@@ -197,20 +160,20 @@ def train_value(
 ) -> None:
     """Train a head, and its control where asked for; a killed training can be resumed."""
     screen = Screen(as_json=as_json)
-    config = settings(row, changes, encoder=encoder, objective=objective, seed=seed)
+    before = None if start is None else head_to_start_from(start, row)
+    base = row or "iql" if before is None else before.config
+    config = settings(base, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
     checkpoint = checkpoint_place(out, resume=resume)
     from forethought.valuefn.fit import fit_head
-    from forethought.valuefn.head import Head
 
-    began_from = None if start is None else Head.from_pretrained(start)
     traces = load_traces(names, screen)
     began = time.perf_counter()
     with screen.progress() as tell:
         head = fit_head(
             traces,
             config,
-            start=began_from,
+            start=before,
             checkpoint=checkpoint,
             device=device,
             progress=lambda update, most, _: tell("train", update, most),

@@ -84,7 +84,10 @@ def train_value(
         list[str], typer.Argument(help="Traces files, run folders, or casino.", metavar="TRACES...")
     ],
     out: Annotated[Path, typer.Option(help="Where the head goes.", metavar="HEAD")],
-    config: Row = "iql",
+    config: Annotated[
+        str | None,
+        typer.Option(help="Row of head settings to begin with; iql by default.", metavar="ROW"),
+    ] = None,
     changes: Changes = None,
     encoder: Annotated[
         str | None, typer.Option(help="hashed, minilm, or joined by +.", metavar="E")

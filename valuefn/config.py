@@ -13,6 +13,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 
 
+_LATER = ("refit",)
+"""Settings that came after heads had names made of the others."""
+
+
 class GoalShares(BaseModel):
     """Share of the loss that each kind of goal gets; they sum to one."""
 
@@ -82,7 +86,10 @@ class HeadConfig(BaseModel):
 
         Settings that came later are left out at their defaults, so that heads keep their names.
         """
-        later: dict[str, Any] = {} if self.refit else {"refit": True}
+        fields = HeadConfig.model_fields
+        later: dict[str, Any] = {
+            name: True for name in _LATER if getattr(self, name) == fields[name].default
+        }
         if self.shares.nearness == GoalShares.model_fields["nearness"].default:
             later["shares"] = {"nearness"}
         settings = self.model_dump_json(exclude=later)
@@ -125,8 +132,21 @@ def head_config(row: str = "iql", **changes: object) -> HeadConfig:
     """
     if row not in ROWS:
         raise UnknownName("head configuration", row, ROWS)
+    return _validated({**ROWS[row], **changes})
+
+
+def changed(config: HeadConfig, **changes: object) -> HeadConfig:
+    """Settings with changes, checked again.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _validated({**config.model_dump(), **changes})
+
+
+def _validated(settings: Mapping[str, object]) -> HeadConfig:
     try:
-        return HeadConfig.model_validate({**ROWS[row], **changes})
+        return HeadConfig.model_validate(settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "shares"

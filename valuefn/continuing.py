@@ -64,13 +64,25 @@ def unseen(encoded: Mapping[str, Floats], blocks: Mapping[str, Block]) -> dict[s
 
 
 def load_start(networks: Networks, start: Head) -> None:
-    """Put a head's weights into the networks; they must have its sizes."""
+    """Put a head's weights into the networks.
+
+    Raises:
+        ConfigError: If the networks are not of the head's sizes.
+    """
     weights = {name: torch.from_numpy(value.copy()) for name, value in start.weights.items()}
-    networks.critic.load_state_dict(weights)
+    try:
+        networks.critic.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(
+            "the head to start from has networks of another kind or size; leave the settings as "
+            "they were, or train without a start"
+        ) from error
     networks.target.load_state_dict(weights)
-    value = {name: tensor[::2] for name, tensor in weights.items()}  # one of each pair of twins
-    width = networks.value.phi.weights[0].shape[1]
-    value["phi.weights.0"] = value["phi.weights.0"][:, :width]  # inputs are centred: 0 is the mean
+    value = networks.value.state_dict()
+    for name, tensor in value.items():
+        # one of each pair of twins; of what is judged, only the state: inputs are centred, so that
+        # leaving out thought and prefix is to take them at their mean
+        value[name] = weights[name][::2, : tensor.shape[1]]
     networks.value.load_state_dict(value)
 
 

@@ -48,12 +48,23 @@ ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
 )
 
 
+def _sentence_on(device: str) -> Encoder:
+    module = import_module("forethought.valuefn.sentence")
+    encoder: Encoder = module.SentenceEncoder(256, device=device, bf16=True)
+    return encoder
+
+
+_ON_DEVICE: Mapping[str, Callable[[str], Encoder]] = MappingProxyType({"minilm": _sentence_on})
+"""Those worth running elsewhere than on the CPU; there they are fast enough to keep no files."""
+
+
 @cache
-def make_encoder(name: str) -> Encoder:
+def make_encoder(name: str, device: str = "cpu") -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
         name: `hashed`, `minilm`, or several joined by `+`, as in `hashed+minilm`.
+        device: Where neural encoders run, in bfloat16 where it is not `cpu`.
 
     Raises:
         UnknownName: If a part is unknown.
@@ -66,5 +77,6 @@ def make_encoder(name: str) -> Encoder:
             raise UnknownName("encoder", part, ENCODERS)
     if len(set(parts)) < len(parts):
         raise ConfigError(f"encoder {name!r} names a part twice")
-    built = [ENCODERS[part]() for part in parts]
+    there = {} if device == "cpu" else _ON_DEVICE
+    built = [there[part](device) if part in there else ENCODERS[part]() for part in parts]
     return built[0] if len(built) == 1 else JoinedEncoder(built)

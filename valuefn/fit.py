@@ -67,7 +67,7 @@ def fit_head(
         start: A head to go on from, of the same encoder and sizes.
         checkpoint: Folder where training is written down as it goes, and gone on from where it
             was. It is left there; delete it once the head is kept.
-        device: Where the networks are trained, as torch names it: `cpu`, `cuda`.
+        device: Where networks are trained and texts encoded, as torch names it: `cpu`, `cuda`.
         progress: Told the update, the most updates and the held-out loss.
 
     Raises:
@@ -77,7 +77,7 @@ def fit_head(
         RunError: If training diverges.
     """
     check_device(device)
-    encoder = encoder or make_encoder(config.encoder)
+    encoder = encoder or make_encoder(config.encoder, device)
     data = build_dataset(traces)
     if start is not None:
         check_start(start, config, encoder)

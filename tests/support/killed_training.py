@@ -18,17 +18,16 @@ from support_signpost import signpost_traces
 from forethought.valuefn.config import head_config
 from forethought.valuefn.fit import fit_head
 
-CONFIG = head_config(hidden=8, members=2, batch=32, steps=150, learning_rate=3e-3, refit=True)
+CONFIG = head_config(hidden=8, members=2, batch=32, steps=75, learning_rate=3e-3, refit=True)
 
 
 def train(out: Path, checkpoint: Path, tell: int) -> None:
     """Train in this process; one byte down the pipe at every look."""
-    head = fit_head(
-        signpost_traces(60),
-        CONFIG,
-        checkpoint=checkpoint,
-        progress=lambda *_: os.write(tell, b".") and None,
-    )
+
+    def progress(*_: object) -> None:
+        os.write(tell, b".")
+
+    head = fit_head(signpost_traces(60), CONFIG, checkpoint=checkpoint, progress=progress)
     head.save_pretrained(out)
 
 

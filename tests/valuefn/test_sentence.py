@@ -45,6 +45,17 @@ def test_a_text_does_not_depend_on_its_neighbours(encoder: SentenceEncoder) -> N
     assert np.allclose(together, alone, atol=1e-5)
 
 
+def test_bf16_gives_nearly_the_same_vectors(encoder: SentenceEncoder) -> None:
+    texts = ["They accept my offer.", "I ask for all of the water.", ""]
+    half = SentenceEncoder(threads=1, bf16=True)
+    exact, near = encoder.encode(texts), half.encode(texts)
+    assert near.dtype == np.float32
+    assert not np.array_equal(exact, near)
+    assert np.allclose(exact, near, atol=0.02)
+    assert (np.sum(exact[:2] * near[:2], axis=1) > 0.999).all()
+    assert half.fingerprint == encoder.fingerprint
+
+
 def test_a_head_on_words_and_meaning_is_tied_to_both(tmp_path: Path) -> None:
     config = head_config(encoder="hashed+minilm", hidden=16, members=1, batch=32, steps=50)
     head = fit_head(signpost_traces(60), config)
