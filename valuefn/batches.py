@@ -6,6 +6,7 @@ episodes, later ones geometrically rarer. A state that an episode comes to is re
 whichever episode the goal was drawn from, and at the first time it comes there.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +104,9 @@ def draw_batch(
     outcome_weight = _spread(weighted, shares.outcome)
     states_wanted = shares.outcome < 1
     picked = drawn[rng.integers(size, size=STATE_GOALS)] if states_wanted else drawn[:0]
-    origin = _later(data, picked, shares.nearness, rng)
+    own = math.ceil(len(picked) * shares.current / max(1 - shares.outcome, 1e-9))
+    later = _later(data, picked[own:], shares.nearness, rng)
+    origin = np.concatenate([picked[:own], later])  # a first state is a goal only as one's own
     goal_states = data.state[origin]
     visits = visits or Visits(data)
     ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)  # (B, S)

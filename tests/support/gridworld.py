@@ -1,7 +1,6 @@
 """A slippery grid world as a small decision process: walls, a home and a pit."""
 
 import numpy as np
-
 from chains import Process
 
 MAP = ("..#H", "....", ".#.P", "....")
@@ -16,9 +15,7 @@ def gridworld(slip: float = 0.1, layout: tuple[str, ...] = MAP) -> Process:
         slip: Chance that a step goes in a direction drawn at random instead.
         layout: Rows of the map, all equally long.
     """
-    free = [
-        (r, c) for r, row in enumerate(layout) for c, mark in enumerate(row) if mark == "."
-    ]
+    free = [(r, c) for r, row in enumerate(layout) for c, mark in enumerate(row) if mark == "."]
     number = {place: index for index, place in enumerate(free)}
     ends = {"H": len(free), "P": len(free) + 1}
     moves = np.zeros((len(free), 4, len(free) + 2))

@@ -8,6 +8,7 @@ corners only, so lengths come from a visibility graph and are exact up to the co
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,19 @@ def free(places: Reals) -> NDArray[np.bool_]:
     cells = np.floor(places).astype(np.int64)
     inside = ((cells >= 0) & (cells < open_cells.shape)).all(axis=1)
     clipped = np.clip(cells, 0, np.array(open_cells.shape) - 1)
-    return inside & open_cells[clipped[:, 0], clipped[:, 1]]
+    found: NDArray[np.bool_] = inside & open_cells[clipped[:, 0], clipped[:, 1]]
+    return found
 
 
 def centres() -> Reals:
     """Centres of the free cells, shape `(N, 2)`."""
     return np.array(
-        [(r + 0.5, c + 0.5) for r, row in enumerate(MAZE) for c, mark in enumerate(row) if mark == "."]
+        [
+            (r + 0.5, c + 0.5)
+            for r, row in enumerate(MAZE)
+            for c, mark in enumerate(row)
+            if mark == "."
+        ]
     )
 
 
@@ -55,7 +62,8 @@ def distances(starts: Reals, ends: Reals) -> Reals:
     apart = np.minimum(apart, apart.T)
     for middle in range(len(starts) + len(ends), len(points)):
         np.minimum(apart, apart[:, middle, None] + apart[None, middle], out=apart)
-    return apart[: len(starts), len(starts) : len(starts) + len(ends)]
+    found: Reals = apart[: len(starts), len(starts) : len(starts) + len(ends)]
+    return found
 
 
 def best_values(starts: Reals, ends: Reals, gamma: float) -> Reals:
@@ -81,7 +89,8 @@ def _seen(point: Reals, others: Reals) -> NDArray[np.bool_]:
     longest = float(np.sqrt(np.square(others - point).sum(axis=1)).max())
     along = np.linspace(0, 1, max(2, int(longest / _GRAIN)))[:, None, None]
     line = point + along * (others - point)[None]  # (L, N, 2)
-    return free(line.reshape(-1, 2)).reshape(line.shape[:2]).all(axis=0)
+    clear: NDArray[np.bool_] = free(line.reshape(-1, 2)).reshape(line.shape[:2])
+    return np.logical_and.reduce(clear, axis=0)
 
 
 def _ways() -> dict[Cell, dict[Cell, Cell]]:
@@ -93,7 +102,12 @@ def _ways() -> dict[Cell, dict[Cell, Cell]]:
         queue = deque([goal])
         while queue:
             row, column = queue.popleft()
-            for near in ((row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)):
+            for near in (
+                (row + 1, column),
+                (row - 1, column),
+                (row, column + 1),
+                (row, column - 1),
+            ):
                 if near in cells and near not in ahead:
                     ahead[near] = (row, column)
                     queue.append(near)
@@ -129,7 +143,7 @@ def _length(way: Reals) -> float:
 
 
 def _moved(place: Reals, aim: Reals, rng: np.random.Generator) -> Reals:
-    """One noisy step towards a place; what a wall blocks of it is lost, one coordinate at a time."""
+    """One noisy step towards a place; what a wall blocks is lost, one coordinate at a time."""
     way = aim - place
     step = STEP * way / max(_length(way), 1e-9) + rng.normal(0, NOISE, 2)
     step *= min(1.0, STEP / _length(step))
@@ -147,7 +161,7 @@ def as_traces(paths: Sequence[Reals]) -> list[Trace]:
 
 def _trace(number: int, path: Reals) -> Trace:
     steps = []
-    for index, (here, there) in enumerate(zip(path[:-1], path[1:], strict=True)):
+    for index, (here, there) in enumerate(pairwise(path)):
         move = there - here
         words = f"I go {move[0]:.4f} {move[1]:.4f}"
         text = place_text(here)

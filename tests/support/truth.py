@@ -87,7 +87,8 @@ def _scores(critic: Critic, states: Floats, thoughts: Floats, goals: Floats) -> 
         [np.repeat(states, ways, axis=0), np.tile(thoughts, (count, 1))], axis=1
     )
     found = critic.scores(judged, critic.embed(goals)).mean(axis=0)
-    return found.reshape(count, ways, -1).astype(np.float64)
+    scores: Reals = found.reshape(count, ways, -1).astype(np.float64)
+    return scores
 
 
 def gap(learned: Reals, exact: Reals, pairs: NDArray[np.bool_] | None = None) -> Gap:
