@@ -26,6 +26,7 @@ class Settings:
     polyak: float = 0.005
     learning_rate: float = 3e-4
     squash: bool = False
+    value_weight: float = 1.0
     activation: type[nn.Module] = nn.GELU
     seed: int = 0
 
@@ -169,7 +170,8 @@ class PlainIQL:
         for network in self.critics:
             critic = critic + self._miss(network(*judged), target)
         error = best - self._read(self.state_value(batch.state, batch.goal))
-        return critic, expectile_loss(error, error, self.settings.expectile)
+        value = expectile_loss(error, error, self.settings.expectile)
+        return critic, self.settings.value_weight * value
 
     def update(self, batch: Batch) -> float:
         critic, value = self.losses(batch)
