@@ -1,6 +1,7 @@
 """GCIVL and GCIQL, ours and plain ones from the same equations, at equal updates on a point maze.
 
-Usage: python tests/benchmarks/ogbench_agreement.py [--seeds 3] [--updates 1500] [--out FILE]
+Usage: python tests/benchmarks/ogbench_agreement.py [--seeds 3] [--updates 1000]
+    [--network concat|bilinear] [--out FILE]
 
 What is equal and what is not stands in `tests/support/agreement.py`. Each seed walks anew and
 trains both sides on its walks; the difference is paired by seed, with the 95 % interval of Student's t.
@@ -31,10 +32,11 @@ def interval(values: list[float]) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--updates", type=int, default=1500)
+    parser.add_argument("--updates", type=int, default=1000)
+    parser.add_argument("--network", choices=("concat", "bilinear"), default="concat")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    trial = Trial(updates=arguments.updates)
+    trial = Trial(updates=arguments.updates, network=arguments.network)
     errors: dict[str, list[float]] = {
         f"{m} {side}": [] for m in METHODS for side in ("ours", "plain")
     }

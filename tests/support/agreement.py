@@ -2,8 +2,8 @@
 
 Equal on both sides: data, inputs, updates, transitions a batch, hidden units, discount, expectile,
 target rate, learning rate, shares of the goals. Not equal, since it is what ours is: ours scores
-every transition of a batch against 32 goals by one bilinear critic with logits and cross-entropy;
-the plain one gives each transition one goal, joined to its input, and squared errors.
+every transition of a batch against 32 goals, with logits and cross-entropy; the plain one gives
+each transition one goal and takes squared errors.
 
 The error is the mean distance to the exact value of the shortest way, over logged steps and the
 centres of all cells as goals. Plain GCIVL knows states alone: a step is worth the discounted value
@@ -40,12 +40,14 @@ class Trial:
     length: int = 60
     """Steps of a walk."""
     updates: int = 1000
-    batch: int = 256
+    batch: int = 128
     hidden: int = 64
     gamma: float = 0.95
     expectile: float = 0.9
     polyak: float = 0.02
     learning_rate: float = 1e-3
+    network: str = "concat"
+    """Ours: `concat` joins the goal to the input as the plain ones do, `bilinear` does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def ours(method: str, maze: Maze, trial: Trial, seed: int) -> float:
         polyak=trial.polyak,
         learning_rate=trial.learning_rate,
         weight_decay=0.0,
+        network=trial.network,
         shares=SHARES | {"nearness": 1 - trial.gamma},
     )
     data, inputs = maze.data, maze.inputs

@@ -3,7 +3,7 @@ import pytest
 from agreement import METHODS, Maze, Trial, make_maze, ours, plain
 from pointmaze import MAZE, STEP, best_values, centres, distances, free, walks
 
-SMALL = Trial(walks=60, updates=150, hidden=32)
+SMALL = Trial(walks=60, updates=150, batch=64, hidden=32)
 
 
 @pytest.fixture(scope="module")
