@@ -3,8 +3,8 @@
 Usage: python tests/benchmarks/ogbench_agreement.py [--seeds 3] [--updates 1000]
     [--network concat|bilinear] [--out FILE]
 
-What is equal and what is not stands in `tests/support/agreement.py`. Each seed walks anew and
-trains both sides on its walks; the difference is paired by seed, with the 95 % interval of Student's t.
+What is equal and what is not stands in `tests/support/agreement.py`. Each seed walks anew, and both
+sides train on its walks; differences are paired by seed, intervals are Student's t, 95 %.
 """
 
 import argparse
