@@ -89,8 +89,9 @@ def _seen(point: Reals, others: Reals) -> NDArray[np.bool_]:
     longest = float(np.sqrt(np.square(others - point).sum(axis=1)).max())
     along = np.linspace(0, 1, max(2, int(longest / _GRAIN)))[:, None, None]
     line = point + along * (others - point)[None]  # (L, N, 2)
-    clear: NDArray[np.bool_] = free(line.reshape(-1, 2)).reshape(line.shape[:2])
-    return np.logical_and.reduce(clear, axis=0)
+    clear = free(line.reshape(-1, 2)).reshape(line.shape[:2])
+    found: NDArray[np.bool_] = np.all(clear, axis=0)
+    return found
 
 
 def _ways() -> dict[Cell, dict[Cell, Cell]]:

@@ -151,7 +151,7 @@ def test_the_expectile_puts_the_better_action_first_and_what_happened_does_not(s
 
 
 def test_a_head_fitted_with_early_stopping_keeps_the_exact_values() -> None:
-    # stopping by what was realised, discounted; by what came true it would stop at 125 updates
+    # training stops by what was realised, discounted: by what came true, exact scores look bad
     config = settings("iql", expectile=0.5, steps=500, shares=OUTCOMES)
     head = fit_head(logged(WALK, 3000, seed=0), config, encoder=encoder_of(WALK))
     outcomes = read(WALK, head)[:, :, STATES:]
