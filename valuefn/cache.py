@@ -2,7 +2,8 @@
 
 A cache is a folder of two files that only grow: `keys` holds the digest of each text, `vectors`
 holds the float32 rows in the same order, memory-mapped for reading. A crash between the two leaves
-a tail that the next writer cuts off.
+a tail that the next writer cuts off. Several processes may read and write at once: writers take
+turns by a lock on `keys`, and two that met the same text both keep it, which costs room only.
 """
 
 import fcntl
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forethought.agent.errors import ConfigError
 from forethought.agent.places import cache_home
 from forethought.agent.protocols import Encoder
 
@@ -73,6 +75,21 @@ class CachedEncoder:
             self._read += 1
 
     def _append(self, keys: Sequence[bytes], vectors: Floats) -> None:
+        """Keep new vectors.
+
+        Raises:
+            ConfigError: If the folder cannot be written, or the disk is full.
+        """
+        try:
+            self._write(keys, vectors)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot keep embeddings in {self._folder}: {error.strerror}; make room there or"
+                " name another place with FORETHOUGHT_CACHE"
+            ) from error
+        self._refresh()
+
+    def _write(self, keys: Sequence[bytes], vectors: Floats) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         row = self.dim * 4
         with (
@@ -87,7 +104,6 @@ class CachedEncoder:
             data.flush()
             names.write(b"".join(keys))
             names.flush()
-        self._refresh()
 
 
 class RememberingEncoder:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from forethought.agent.errors import ConfigError, UnknownName
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Network = Literal["bilinear", "concat"]
 Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 
 
@@ -52,6 +53,9 @@ class HeadConfig(BaseModel):
     """Encoder name, or several joined by `+`."""
     objective: Objective = "iql"
     """What a score is trained to be: a row of `objectives.OBJECTIVES`."""
+    network: Network = "bilinear"
+    """`bilinear`: inner products of what is judged and goals; `concat`: both through one
+    perceptron, slower by the number of goals."""
     hidden: int = Field(default=64, ge=4, le=4096)
     """Units in each hidden layer."""
     members: int = Field(default=5, ge=1, le=64)

@@ -35,7 +35,7 @@ def check_start(start: Head, config: HeadConfig, encoder: Encoder) -> None:
             f"the head to start from was trained with encoder {start.fingerprint}, "
             f"not {encoder.fingerprint}; train with --encoder {start.config.encoder}"
         )
-    for name in ("hidden", "members"):
+    for name in ("network", "hidden", "members"):
         had, asked = getattr(start.config, name), getattr(config, name)
         if had != asked:
             raise ConfigError(

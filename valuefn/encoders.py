@@ -43,8 +43,13 @@ def _sentence() -> Encoder:
     return CachedEncoder(encoder)
 
 
+def _static() -> Encoder:
+    encoder: Encoder = import_module("forethought.valuefn.static").StaticEncoder()
+    return encoder
+
+
 ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
-    {"hashed": HashedEncoder, "minilm": _sentence}
+    {"hashed": HashedEncoder, "minilm": _sentence, "static": _static}
 )
 
 
@@ -63,7 +68,7 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
-        name: `hashed`, `minilm`, or several joined by `+`, as in `hashed+minilm`.
+        name: `hashed`, `minilm`, `static`, or several joined by `+`, as in `hashed+static`.
         device: Where neural encoders run, in bfloat16 where it is not `cpu`.
 
     Raises:

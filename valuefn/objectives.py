@@ -33,7 +33,7 @@ with needs("training value heads", "pip install 'forethought[value]'"):
     import torch
     from torch import Tensor
 
-    from forethought.valuefn.network import BilinearCritic
+    from forethought.valuefn.network import GoalCritic
 
 _VALUE_WEIGHT = 4.0
 """Of the state value's squared error beside the critic's cross-entropy, which is four times as
@@ -46,11 +46,11 @@ Loss = tuple[Tensor, dict[str, Tensor]]
 class Networks:
     """The networks of a head in training, `M` members."""
 
-    critic: BilinearCritic
+    critic: GoalCritic
     """What becomes the head: `2 M` critics, twins side by side."""
-    target: BilinearCritic
+    target: GoalCritic
     """Slow copy of the critic."""
-    value: BilinearCritic
+    value: GoalCritic
     """`M` values of states."""
 
 
@@ -71,13 +71,14 @@ class Row:
 def iql(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
     """Goal-conditioned implicit Q-learning."""
     weight = _weight(drawn)
+    wanted = networks.value.embed(drawn.goals)  # one embedding for states and those that follow
     with torch.no_grad():
         aim = _worse(networks.target(drawn.judged, drawn.goals).sigmoid())
-        following = networks.value(drawn.next_state, drawn.goals).sigmoid()
-        target = _target(drawn, following, config).repeat_interleave(2, dim=0)
+        following = networks.value.score(drawn.next_state, wanted.detach()).sigmoid()
+        target = _twice(_target(drawn, following, config))
     logits = networks.critic(drawn.judged, drawn.goals)
-    critic, info = critic_loss(logits, target, weight.repeat_interleave(2, dim=0))
-    error = aim - networks.value(drawn.state, drawn.goals).sigmoid()
+    critic, info = critic_loss(logits, target, _twice(weight))
+    error = aim - networks.value.score(drawn.state, wanted).sigmoid()
     value, more = expectile_loss(error, config.expectile, weight)
     return critic + _VALUE_WEIGHT * value, _named("critic", info) | _named("value", more)
 
@@ -91,13 +92,14 @@ def gcivl(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
     if drawn.next_judged is None:
         raise ConfigError("gcivl needs what was judged at the next decision: next_judged=True")
     with torch.no_grad():
-        following = networks.target(drawn.next_judged, drawn.goals).sigmoid()  # (2M, B, G)
-        now = networks.target(drawn.judged, drawn.goals).sigmoid()
+        wanted = networks.target.embed(drawn.goals)
+        following = networks.target.score(drawn.next_judged, wanted).sigmoid()  # (2M, B, G)
+        now = networks.target.score(drawn.judged, wanted).sigmoid()
         target = _target(drawn, following, config)
         gain = _target(drawn, _worse(following), config) - _pairs(now).mean(dim=1)
         side = torch.where(gain > 0, config.expectile, 1 - config.expectile)
     logits = networks.critic(drawn.judged, drawn.goals)
-    weight = (_weight(drawn) * side).repeat_interleave(2, dim=0)
+    weight = _twice(_weight(drawn) * side)
     loss, info = critic_loss(logits, target, weight)
     return loss, _named("critic", info)
 
@@ -120,7 +122,7 @@ def contrastive(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
     """InfoNCE: which of the batch's transitions came to the goal."""
     logits = networks.critic(drawn.judged, drawn.goals)
     counted = drawn.boot[:, :, None] * (drawn.weight > 0)  # (M, B, G)
-    mass = counted.repeat_interleave(2, dim=0)
+    mass = _twice(counted)
     loss, info = contrastive_loss(logits, drawn.realised, mass, drawn.weight.sum(dim=0))
     return loss, _named("critic", info)
 
@@ -143,7 +145,12 @@ def _weight(drawn: Drawn) -> Tensor:
 
 def _twin_weight(drawn: Drawn) -> Tensor:
     """Weight of each pair for each critic, shape `(2 M, B, G)`."""
-    return _weight(drawn).repeat_interleave(2, dim=0)
+    return _twice(_weight(drawn))
+
+
+def _twice(members: Tensor) -> Tensor:
+    """The same for both twins: shape `(2 M, B, G)` from `(M, B, G)`."""
+    return members[:, None].expand(-1, 2, -1, -1).flatten(0, 1)
 
 
 def _pairs(twins: Tensor) -> Tensor:

@@ -35,7 +35,8 @@ class Sizes:
 class Drawn:
     """`B` transitions against `G` goals, as tensors on one device.
 
-    The goals are the outcome sentences in their order, then states.
+    The goals are the outcome sentences in their order, then states; or each transition has goals of
+    its own, and `G` of them.
     """
 
     judged: Tensor
@@ -47,7 +48,7 @@ class Drawn:
     next_judged: Tensor | None
     """What was judged at the next decision, shape `(B, D)`; only for objectives that ask for it."""
     goals: Tensor
-    """Shape `(G, Dg)`."""
+    """Shape `(G, Dg)`, or `(B, G, Dg)` where each transition has its own."""
     at_goal: Tensor
     """Whether the state is the goal, bool, shape `(B, G)`."""
     ended: Tensor

@@ -25,7 +25,7 @@ with needs("training value heads", "pip install 'forethought[value]'"):
     import torch
     from torch import Tensor
 
-    from forethought.valuefn.network import BilinearCritic
+    from forethought.valuefn.network import NETWORKS
 
 EVALUATE_EVERY = 25
 """Updates between looks at the held-out episodes."""
@@ -248,11 +248,12 @@ def make_networks(sizes: Sizes, config: HeadConfig, device: str) -> Networks:
     """Networks with initial weights by the seed; the target starts as a copy of the critic."""
     generator = torch.Generator().manual_seed(config.seed)
     twins = 2 * config.members
-    critic = BilinearCritic(twins, sizes.judged, sizes.goal, config.hidden, generator)
-    target = BilinearCritic(twins, sizes.judged, sizes.goal, config.hidden, generator)
+    make = NETWORKS[config.network]
+    critic = make(twins, sizes.judged, sizes.goal, config.hidden, generator)
+    target = make(twins, sizes.judged, sizes.goal, config.hidden, generator)
     target.load_state_dict(critic.state_dict())
     target.requires_grad_(requires_grad=False)
-    value = BilinearCritic(config.members, sizes.state, sizes.goal, config.hidden, generator)
+    value = make(config.members, sizes.state, sizes.goal, config.hidden, generator)
     return Networks(critic.to(device), target.to(device), value.to(device))
 
 

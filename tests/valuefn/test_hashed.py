@@ -1,17 +1,21 @@
+import hashlib
 import subprocess
 import sys
 import time
 
 import numpy as np
+import plain_hashed
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forethought.agent.errors import ConfigError, UnknownName
+from forethought.envs.casino import casino_traces
 from forethought.valuefn.encoders import JoinedEncoder, make_encoder
 from forethought.valuefn.hashed import HashedEncoder
 
 ENCODER = HashedEncoder()
+GOLDEN = "5e4df0baccd86ed1e3825ff3620dd12f"
 
 
 def distance(a: str, b: str) -> float:
@@ -55,6 +59,37 @@ def test_any_text_gives_finite_numbers_that_do_not_depend_on_its_neighbours(
     assert np.isfinite(together).all()
     for row, text in zip(together, texts, strict=True):
         assert np.array_equal(row, ENCODER.encode([text])[0])
+
+
+PIECES = [
+    *("ask", "of", "5 of", "7.5", "10", "-3", "0", "40", "41", "1e5", "9" * 400, "x9", "ΑΣ", "ß"),
+    *(". ", ".\n", "; ", ".", ";", "! ", "? ", " ", "  ", "\n", ", ", "\x00", "'", "_", "²", "٣"),
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), max_size=6))
+def test_sentence_by_sentence_is_bit_for_bit_what_one_text_at_a_time_gives(
+    texts: list[str],
+) -> None:
+    finite = [text for text in texts if "9" * 309 not in text]
+    for encoder in (HashedEncoder(), HashedEncoder(8, 4)):
+        expected = plain_hashed.encode(finite, encoder.words, encoder.numbers)
+        assert encoder.encode(finite).tobytes() == expected.tobytes()
+        assert encoder.encode(finite[::-1]).tobytes() == expected[::-1].tobytes()
+        assert np.isfinite(encoder.encode(texts)).all()
+
+
+def test_a_whole_is_found_in_the_next_sentence() -> None:
+    texts = ["I ask for 5 of. 10 are there.", "5 of; 20", "3 of 4. 5 of", "5 of. None. 8"]
+    assert ENCODER.encode(texts).tobytes() == plain_hashed.encode(texts).tobytes()
+    assert not np.array_equal(ENCODER.encode(texts[:1])[0], ENCODER.encode([texts[0][:13]])[0])
+
+
+def test_vectors_of_real_texts_have_not_changed_since_heads_were_saved_with_them() -> None:
+    texts = [step.state for trace in casino_traces(("valid",)) for step in trace.steps]
+    vectors = HashedEncoder().encode(texts)
+    assert hashlib.blake2b(vectors.tobytes(), digest_size=16).hexdigest() == GOLDEN
+    assert HashedEncoder().fingerprint == "hashed-1-512-512"
 
 
 def test_equal_in_another_process() -> None:
