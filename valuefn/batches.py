@@ -6,6 +6,7 @@ episodes, later ones geometrically rarer. A state that an episode comes to is re
 whichever episode the goal was drawn from, and at the first time it comes there.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,11 +104,19 @@ def draw_batch(
     outcome_weight = _spread(weighted, shares.outcome)
     states_wanted = shares.outcome < 1
     picked = drawn[rng.integers(size, size=STATE_GOALS)] if states_wanted else drawn[:0]
-    goal_states = data.state[_later(data, picked, shares.nearness, rng)]
+    own = math.ceil(len(picked) * shares.current / max(1 - shares.outcome, 1e-9))
+    later = _later(data, picked[own:], shares.nearness, rng)
+    origin = np.concatenate([picked[:own], later])  # a first state is a goal only as one's own
+    goal_states = data.state[origin]
     visits = visits or Visits(data)
     ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)  # (B, S)
-    at_goal, future, other = ahead == 0, ahead > 0, ahead < 0
-    realised = np.where(other, 0.0, gamma ** ahead.clip(min=0))
+    at_goal = ahead == 0
+    realised = np.where(ahead < 0, 0.0, gamma ** ahead.clip(min=0))
+    # kinds go by where a goal was drawn, never by whether it was reached: what decided the weight
+    # of a pair and its target together would pull the value
+    same = data.episode[origin][None] == data.episode[drawn][:, None]
+    future = same & (data.step[origin][None] > data.step[drawn][:, None]) & ~at_goal
+    other = ~at_goal & ~future
     state_weight = (
         _spread(at_goal, shares.current)
         + _spread(future, shares.future)

@@ -72,7 +72,9 @@ def test_a_state_reached_by_two_episodes_is_reached_by_both() -> None:
     ],
 )
 def test_the_drawn_shares_are_what_was_asked(asked: GoalShares) -> None:
-    data = build_dataset(wandering())
+    # no state is met twice: what was drawn from an episode is reached by it alone
+    names = [chr(0x4E00 + n) for n in range(480)]
+    data = build_dataset([walk(n, "".join(names[12 * n : 12 * n + 12])) for n in range(40)])
     visits, rng = Visits(data), np.random.default_rng(0)
     for _ in range(5):
         batch = draw_batch(data, np.arange(len(data)), 128, asked, 0.9, rng, visits=visits)
@@ -88,13 +90,37 @@ def test_the_drawn_shares_are_what_was_asked(asked: GoalShares) -> None:
         assert found == pytest.approx(wanted, abs=1e-5)
 
 
+def test_goals_of_other_episodes_weigh_the_same_reached_or_not() -> None:
+    data = build_dataset(wandering())
+    visits = Visits(data)
+    shares = GoalShares(outcome=0.0, future=0.0, current=0.0, other=1.0)
+    rows, rng = np.arange(len(data)), np.random.default_rng(0)
+    batch = draw_batch(data, rows, 128, shares, 0.9, rng, visits=visits)
+    ahead = visits.ahead(data.episode[batch.rows], data.step[batch.rows], batch.goal_states)
+    weights = batch.weight[:, 1:]
+    assert len(np.unique(weights[weights > 0])) == 1
+    reached = (weights > 0) & (ahead > 0)
+    # only what was drawn from a row's own episode is left out: 1 goal in 40 episodes
+    assert reached.sum() > 0.9 * (ahead > 0).sum()
+    assert not weights[ahead == 0].any()
+
+
+def test_a_first_state_is_a_goal_as_ones_own() -> None:
+    data = build_dataset([walk(n, "abcd" if n < 30 else "abdd") for n in range(60)])
+    shares = GoalShares(outcome=0.0, future=0.5, current=0.2, other=0.3)
+    batch = draw_batch(data, np.arange(len(data)), 256, shares, 0.9, np.random.default_rng(0))
+    first = batch.goal_states == data.states.index("a")
+    assert first.any()
+    assert batch.weight[:, 1:][:, first].any()
+
+
 @pytest.mark.parametrize("nearness", [0.2, 0.5, 1.0])
 def test_future_goals_lie_as_near_as_asked(nearness: float) -> None:
     # every state is met once in a long episode: how far a goal lies ahead can be read off
     names = "".join(chr(0x4E00 + n) for n in range(200))
     data = build_dataset([walk(n, names) for n in range(20)])
     rng, start = np.random.default_rng(0), np.flatnonzero(data.step == 0)
-    shares = GoalShares(nearness=nearness)
+    shares = GoalShares(current=0.0, other=0.12, nearness=nearness)
     drawn = [
         data.step[np.searchsorted(data.state[:200], batch.goal_states)]
         for batch in (draw_batch(data, start, 64, shares, 0.9, rng) for _ in range(60))
