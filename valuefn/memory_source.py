@@ -136,7 +136,9 @@ class MemorySource:
         """All held-out rows, in chunks."""
         for start in range(0, len(self._held), _CHUNK):
             rows = self._held[start : start + _CHUNK]
-            yield HeldOut(self._judged(rows), self._data.truth(rows))
+            left = (self._data.length[rows] - self._data.step[rows])[:, None]
+            discount = (self._config.gamma**left).astype(np.float32)
+            yield HeldOut(self._judged(rows), self._data.truth(rows) * discount)
 
     def digest(self) -> str:
         """Short hash of features, links, outcomes and the split."""

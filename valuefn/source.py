@@ -70,7 +70,8 @@ class HeldOut:
     judged: Tensor
     """Shape `(B, D)`."""
     truth: Floats
-    """1 reached, 0 missed, NaN unknown, for every outcome sentence, shape `(B, outcomes)`."""
+    """Discounted value that the episode realised, NaN where unknown, for every outcome sentence,
+    shape `(B, outcomes)`: what scores tend to, so that learning never looks like a loss."""
 
 
 class Source(Protocol):
