@@ -2,8 +2,8 @@
 
 | objective | a score tends to | needs |
 |---|---|---|
-| `iql` | discounted chance when good decisions follow (Kostrikov et al. 2022) | target, value |
-| `gcivl` | the same without actions (OGBench, Park et al. 2024) | target, next |
+| `iql` | discounted chance when good decisions follow (Kostrikov et al. 2022) | value |
+| `gcivl` | the same without actions (OGBench, Park et al. 2024) | next |
 | `monte-carlo` | discounted chance under the logged behaviour, by cross-entropy | |
 | `regression` | the same, by squared error | |
 | `contrastive` | the same, by InfoNCE (Eysenbach et al. 2022) | |
@@ -47,9 +47,9 @@ class Networks:
     """The networks of a head in training, `M` members."""
 
     critic: GoalCritic
-    """What becomes the head: `2 M` critics, twins side by side."""
+    """What is trained: `2 M` critics, twins side by side."""
     target: GoalCritic
-    """Slow copy of the critic."""
+    """Slow copy of the critic: what targets are made of, and what becomes the head."""
     value: GoalCritic
     """`M` values of states."""
 
@@ -60,8 +60,6 @@ class Row:
 
     loss: Callable[[Networks, Drawn, HeadConfig], Loss]
     """Pure: from networks, batch and settings to the loss and its named parts."""
-    target: bool = False
-    """Whether the slow copy is kept up."""
     value: bool = False
     """Whether the value of states is trained."""
     next_judged: bool = False
@@ -129,11 +127,11 @@ def contrastive(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
 
 OBJECTIVES: Mapping[Objective, Row] = MappingProxyType(
     {
-        "iql": Row(iql, target=True, value=True),
+        "iql": Row(iql, value=True),
         "monte-carlo": Row(monte_carlo),
         "regression": Row(regression),
         "contrastive": Row(contrastive),
-        "gcivl": Row(gcivl, target=True, next_judged=True),
+        "gcivl": Row(gcivl, next_judged=True),
     }
 )
 

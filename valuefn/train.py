@@ -5,7 +5,9 @@ randomness comes from the seed of the configuration, and tiny networks run on on
 seeds give bit-equal weights on a CPU.
 
 Departures from PNLC (arXiv 2505.18098): outcome sentences and goals of other episodes among the
-training goals; an ensemble on bootstrap samples of episodes; held-out episodes stop the training.
+training goals; an ensemble on bootstrap samples of episodes; held-out episodes stop the training;
+what is judged and kept is the slow copy of the critic, in which the noise of the last gradient
+steps weighs little.
 """
 
 import math
@@ -61,10 +63,10 @@ class _SoFar:
     history: list[tuple[int, float]] = field(default_factory=list)
     best: dict[str, Floats] = field(default_factory=dict)
 
-    def note(self, loss: float, critic: torch.nn.Module) -> None:
+    def note(self, loss: float, network: torch.nn.Module) -> None:
         """Take in the held-out loss of one look."""
         if not self.history or loss < min(value for _, value in self.history):
-            self.best, self.waited = weights_of(critic), 0
+            self.best, self.waited = weights_of(network), 0
         else:
             self.waited += 1
         self.history.append((self.update, loss))
@@ -131,7 +133,7 @@ class Trainer:
         so_far = _SoFar() if saved is None else self._restore(saved)
         most = self.config.steps if updates is None else updates
         if look_first and so_far.update == 0:
-            so_far.note(self.held_out_loss(), self.networks.critic)
+            so_far.note(self.held_out_loss(), self.networks.target)
         while so_far.update < most and so_far.waited < PATIENCE:
             info = self.update()
             so_far.update += 1
@@ -144,20 +146,21 @@ class Trainer:
                     f"lower learning_rate (now {self.config.learning_rate:g})"
                 )
             if updates is None:
-                so_far.note(loss, self.networks.critic)
+                so_far.note(loss, self.networks.target)
             if checkpoint is not None:
                 checkpoint.save(self._snapshot(so_far))
             if progress is not None:
                 progress(so_far.update, most, loss)
         if updates is not None:
-            return Trained(weights_of(self.networks.critic), [])
+            return Trained(weights_of(self.networks.target), [])
         return Trained(so_far.best, so_far.history)
 
     def _kept(self) -> dict[str, torch.nn.Module]:
         """The networks that this objective changes, by name."""
-        found: dict[str, torch.nn.Module] = {"critic": self.networks.critic}
-        if self.row.target:
-            found["target"] = self.networks.target
+        found: dict[str, torch.nn.Module] = {
+            "critic": self.networks.critic,
+            "target": self.networks.target,
+        }
         if self.row.value:
             found["value"] = self.networks.value
         return found
@@ -207,13 +210,12 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
-        if self.row.target:
-            with torch.no_grad():
-                torch._foreach_lerp_(
-                    list(self.networks.target.parameters()),
-                    list(self.networks.critic.parameters()),
-                    self.config.polyak,
-                )
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.networks.target.parameters()),
+                list(self.networks.critic.parameters()),
+                self.config.polyak,
+            )
         return info | {"loss": loss.detach()}
 
     def held_out_loss(self) -> float:
@@ -239,7 +241,7 @@ class Trainer:
             judged: State, thought and prefix, shape `(B, D)`.
         """
         with torch.no_grad():
-            logits = self.networks.critic(judged, self.source.outcomes)
+            logits = self.networks.target(judged, self.source.outcomes)
         found: Floats = logits.sigmoid().mean(dim=0).cpu().numpy()
         return found
 
