@@ -15,7 +15,7 @@ Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 View = Literal["whole", "no-state", "no-thought", "no-prefix", "reward"]
 
 
-_LATER = ("refit", "network", "view")
+_LATER = ("refit", "network", "view", "cooldown")
 """Settings that came after heads had names made of the others."""
 
 
@@ -70,6 +70,9 @@ class HeadConfig(BaseModel):
     polyak: float = Field(default=0.02, gt=0, le=1)
     """Share of the online critic mixed into the target critic at each update."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    cooldown: Share = 0.0
+    """Share of `steps` at the end over which the learning rate falls evenly to zero. Early stopping
+    may end a training before that."""
     weight_decay: float = Field(default=1e-3, ge=0)
     batch: int = Field(default=512, ge=2)
     """Transitions a step; every one is scored against every goal of the step."""
