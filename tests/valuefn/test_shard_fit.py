@@ -98,8 +98,8 @@ def test_held_out_truth_is_discounted_as_in_memory(tmp_path: Path) -> None:
     memory = MemorySource(found.data, inputs, found.rows, found.held, config)
     streamed, kept = (Trainer(each, config, every=10) for each in (source, memory))
     assert streamed.held_out_loss() == pytest.approx(kept.held_out_loss())
-    config_free = changed(config, objective="monte-carlo")
-    one, other = (Trainer(each, config_free, every=10).run() for each in (source, memory))
+    counted = changed(config, objective="monte-carlo")
+    one, other = (Trainer(each, counted, every=10).run() for each in (source, memory))
     assert len(one.history) == len(other.history)
     assert abs(one.best[1] - other.best[1]) < 0.02
 
