@@ -3,7 +3,8 @@
 Every transition of a batch meets every goal of the batch, so a goal that one episode reaches is a
 goal that the others do not. Goals are the outcome sentences and states drawn from the batch's own
 episodes, later ones geometrically rarer. A state that an episode comes to is reached by it,
-whichever episode the goal was drawn from, and at the first time it comes there.
+whichever episode the goal was drawn from, and at the first time it comes there. What a pair weighs
+goes by what other episodes did, so that no goal counts because it was reached.
 """
 
 import math
@@ -49,6 +50,11 @@ class Visits:
         self._states = max(len(data.states), 1)
         self._steps = int(data.length.max(initial=1))
         self._keys = np.sort(self._key(data.episode, data.state, data.step))
+        pairs = np.unique(self._keys // self._steps)  # of episode and state
+        self.shared: NDArray[np.bool_] = (
+            np.bincount(pairs % self._states, minlength=self._states) > 1
+        )
+        """Whether several episodes come to a state, shape `(states,)`."""
 
     def _key(self, episode: Ints, state: Ints, step: Ints) -> Ints:
         key: Ints = (episode * self._states + state) * self._steps + step
@@ -112,11 +118,7 @@ def draw_batch(
     ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)  # (B, S)
     at_goal = ahead == 0
     realised = np.where(ahead < 0, 0.0, gamma ** ahead.clip(min=0))
-    # kinds go by where a goal was drawn, never by whether it was reached: what decided the weight
-    # of a pair and its target together would pull the value
-    same = data.episode[origin][None] == data.episode[drawn][:, None]
-    future = same & (data.step[origin][None] > data.step[drawn][:, None]) & ~at_goal
-    other = ~at_goal & ~future
+    future, other = _kinds(data, drawn, origin, ahead, visits)
     state_weight = (
         _spread(at_goal, shares.current)
         + _spread(future, shares.future)
@@ -131,6 +133,52 @@ def draw_batch(
         np.concatenate([true * gamma**to_end, realised], axis=1).astype(np.float32),
         np.concatenate([outcome_weight, state_weight], axis=1),
     )
+
+
+def _kinds(
+    data: Dataset, drawn: Ints, origin: Ints, ahead: Ints, visits: Visits
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pairs count as goals ahead, and which as goals of other episodes; some are both.
+
+    What a pair weighs must not depend on whether its own episode reached the goal: that would pull
+    the value. So the goals ahead of a state are those that *other* episodes of the batch came to
+    from there, and goals drawn from the pair's own episode are left out. A state that only one
+    episode comes to has no others to ask: its goals ahead are those drawn from what followed.
+
+    Args:
+        data: The data set.
+        drawn: Transitions, shape `(B,)`.
+        origin: Transitions whose states are the goals, shape `(S,)`.
+        ahead: Decisions from each transition to each goal, -1 for never, shape `(B, S)`.
+        visits: Of the data set.
+    """
+    away = ahead != 0
+    same = data.episode[origin][None] == data.episode[drawn][:, None]
+    own = same & (data.step[origin][None] > data.step[drawn][:, None])
+    shared = visits.shared[data.state[drawn]][:, None]
+    elsewhere = _reached_by_others(data.state[drawn], data.episode[drawn], ahead > 0)
+    future = away & np.where(shared, elsewhere & ~same, own)
+    other = away & np.where(shared, ~same, ~own)
+    return future, other
+
+
+def _reached_by_others(state: Ints, episode: Ints, reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether other episodes of the batch reached each goal from the same state, shape `(B, S)`.
+
+    Args:
+        state: Shape `(B,)`.
+        episode: Shape `(B,)`.
+        reached: Whether each transition's own episode did, shape `(B, S)`.
+    """
+    key = state * (int(episode.max(initial=0)) + 1) + episode
+    order = np.argsort(key, kind="stable")
+    _, first, pair = np.unique(key[order], return_index=True, return_inverse=True)
+    own = np.logical_or.reduceat(reached[order], first, axis=0).astype(np.int32)  # (pairs, S)
+    _, begin, place = np.unique(state[order][first], return_index=True, return_inverse=True)
+    total = np.add.reduceat(own, begin, axis=0)  # (different states, S)
+    found = np.empty_like(reached)
+    found[order] = (total[place] - own > 0)[pair]
+    return found
 
 
 def _spread(kind: NDArray[np.bool_] | Floats, share: float) -> Floats:

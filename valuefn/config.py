@@ -15,7 +15,7 @@ Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 View = Literal["whole", "no-state", "no-thought", "no-prefix", "reward"]
 
 
-_LATER = ("refit", "network", "view")
+_LATER = ("refit", "network", "view", "cooldown")
 """Settings that came after heads had names made of the others."""
 
 
@@ -27,14 +27,14 @@ class GoalShares(BaseModel):
     outcome: Share = 0.8
     """Outcome sentences of the world's vocabulary, reached and missed alike."""
     future: Share = 0.08
-    """States drawn from what followed in the same episode, geometrically nearer ones more often.
-    Where decisions end by chance they pull values up: each is a goal because it was reached. With
-    0 the values of goals that are states are exact."""
+    """States that are known to lie ahead: other episodes came to them from the same state; of a
+    state that one episode alone came to, states drawn from what followed, geometrically nearer ones
+    more often."""
     current: Share = 0.02
     """The state itself: reached at once."""
     other: Share = 0.1
-    """States drawn from other episodes, or from before, reached or not. Without goals that are not
-    reached a head learns that everything happens."""
+    """States drawn from other episodes, or from before, reached or not; what lies ahead is among
+    them. Without goals that are not reached a head learns that everything happens."""
     nearness: float = Field(default=0.5, gt=0, le=1)
     """Chance that a goal drawn from the future is the very next state; the one after has that
     chance of what is left, and so on: 1 minus the discount of future goals."""
@@ -70,6 +70,9 @@ class HeadConfig(BaseModel):
     polyak: float = Field(default=0.02, gt=0, le=1)
     """Share of the online critic mixed into the target critic at each update."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    cooldown: Share = 0.0
+    """Share of `steps` at the end over which the learning rate falls evenly to zero. Early stopping
+    may end a training before that."""
     weight_decay: float = Field(default=1e-3, ge=0)
     batch: int = Field(default=512, ge=2)
     """Transitions a step; every one is scored against every goal of the step."""

@@ -146,6 +146,7 @@ class Trainer:
         if look_first and so_far.update == 0:
             so_far.note(self.held_out_loss(), self.networks.target)
         while so_far.update < most and so_far.waited < self.patience:
+            self._cool(so_far.update, most)
             info = self.update()
             so_far.update += 1
             if so_far.update % self.every and so_far.update != most:
@@ -165,6 +166,14 @@ class Trainer:
         if updates is not None:
             return Trained(weights_of(self.networks.target), [])
         return Trained(so_far.best, so_far.history)
+
+    def _cool(self, update: int, most: int) -> None:
+        """Set the learning rate of the next update."""
+        if not self.config.cooldown:
+            return
+        left = (most - update) / (most * self.config.cooldown)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * min(1.0, left)
 
     def _kept(self) -> dict[str, torch.nn.Module]:
         """The networks that this objective changes, by name."""

@@ -16,9 +16,12 @@ from forethought.agent.types import Candidate, Decision, Episode, Outcome, Step,
 Reals = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Process:
-    """`S` states, `A` actions, `E` endings, and the policy that wrote the log."""
+    """`S` states, `A` actions, `E` endings, and the policy that wrote the log.
+
+    A process is equal to itself alone, so that what was logged in it can be kept.
+    """
 
     states: tuple[str, ...]
     actions: tuple[str, ...]

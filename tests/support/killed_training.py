@@ -15,10 +15,13 @@ from pathlib import Path
 import torch
 from support_signpost import signpost_traces
 
-from forethought.valuefn.config import head_config
+from forethought.valuefn.config import changed, head_config
 from forethought.valuefn.fit import fit_head
 
 CONFIG = head_config(hidden=8, members=2, batch=32, steps=75, learning_rate=3e-3, refit=True)
+
+
+TRACES = signpost_traces(60)
 
 
 def train(out: Path, checkpoint: Path, tell: int) -> None:
@@ -27,7 +30,7 @@ def train(out: Path, checkpoint: Path, tell: int) -> None:
     def progress(*_: object) -> None:
         os.write(tell, b".")
 
-    head = fit_head(signpost_traces(60), CONFIG, checkpoint=checkpoint, progress=progress)
+    head = fit_head(TRACES, CONFIG, checkpoint=checkpoint, progress=progress)
     head.save_pretrained(out)
 
 
@@ -53,6 +56,7 @@ def attempt(out: Path, checkpoint: Path, rng: random.Random | None) -> bool:
 def main() -> None:
     """Train whole and in pieces."""
     torch.set_num_threads(1)
+    fit_head(TRACES, changed(CONFIG, steps=1, refit=False))  # loads what children would each load
     out, rng = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
     if not attempt(out / "whole", out / "whole.checkpoint", None):
         sys.exit("the undisturbed training failed")

@@ -55,15 +55,23 @@ def centres() -> Reals:
 
 def distances(starts: Reals, ends: Reals) -> Reals:
     """Length of the shortest way between places, cells, shape `(len(starts), len(ends))`."""
-    points = np.concatenate([starts, ends, _corners()])
-    apart = np.sqrt(np.square(points[:, None] - points[None]).sum(axis=2))
-    for index, point in enumerate(points):
-        apart[index, ~_seen(point, points)] = np.inf
-    apart = np.minimum(apart, apart.T)
-    for middle in range(len(starts) + len(ends), len(points)):
-        np.minimum(apart, apart[:, middle, None] + apart[None, middle], out=apart)
-    found: Reals = apart[: len(starts), len(starts) : len(starts) + len(ends)]
+    bends = np.concatenate([ends, _corners()])
+    between = _straight(bends, bends)
+    for middle in range(len(ends), len(bends)):  # a way bends at corners, never at another end
+        np.minimum(between, between[:, middle, None] + between[None, middle], out=between)
+    first = _straight(starts, bends)
+    found = first[:, : len(ends)]
+    for middle in range(len(ends), len(bends)):
+        np.minimum(found, first[:, middle, None] + between[middle, : len(ends)], out=found)
     return found
+
+
+def _straight(starts: Reals, ends: Reals) -> Reals:
+    """Length of straight ways, infinite across walls, shape `(len(starts), len(ends))`."""
+    apart: Reals = np.sqrt(np.square(starts[:, None] - ends[None]).sum(axis=2))
+    for index, end in enumerate(ends):
+        apart[~_seen(end, starts), index] = np.inf
+    return apart
 
 
 def best_values(starts: Reals, ends: Reals, gamma: float) -> Reals:

@@ -1,6 +1,7 @@
 """What a head makes of a small process whose values are known, before any calibration."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from chains import Process, Reals, encoder_of, logged
 from numpy.typing import NDArray
 
 from forethought.valuefn.config import HeadConfig
-from forethought.valuefn.data import build_dataset
+from forethought.valuefn.data import Dataset, build_dataset
 from forethought.valuefn.head import Head
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.memory_source import MemorySource, make_blocks, make_inputs
@@ -40,9 +41,15 @@ class Gap:
     """Mean of learned minus exact."""
 
 
+@lru_cache(maxsize=4)
+def log_of(process: Process, episodes: int, seed: int) -> Dataset:
+    """Episodes logged in a process, as training data; kept for the next that asks."""
+    return build_dataset(logged(process, episodes, seed))
+
+
 def learn(process: Process, config: HeadConfig, *, episodes: int, updates: int) -> Learned:
     """Log episodes, train for exactly so many updates, and score every pair of the process."""
-    data = build_dataset(logged(process, episodes, config.seed))
+    data = log_of(process, episodes, config.seed)
     encoder = encoder_of(process)
     encoded = {
         "state": encoder.encode(data.states),

