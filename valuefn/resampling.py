@@ -180,7 +180,8 @@ def miscalibration_of(
 
     def statistic(draws: Floats) -> Doubles:
         varied = 1 + np.square(draws - 1).mean(axis=1)
-        return np.sqrt(np.maximum(np.square(plain(draws)) - varied * noise**2, 0))
+        found: Doubles = np.sqrt(np.maximum(np.square(plain(draws)) - varied * noise**2, 0))
+        return found
 
     return statistic
 

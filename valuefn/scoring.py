@@ -145,7 +145,9 @@ def score(
     cells = cells_of(cases, answers.chance, rows, goals)
     without_noise = miscalibration_of(cells.chance, cells.truth, cells.episode, cases.groups)
     statistics = [*_statistics(cells, len(cases)), without_noise]
-    figures = bootstrap(statistics, cases.groups, seed=seed, cells=len(cells.truth))
+    auc, brier, log_loss, calibration, miscalibration = bootstrap(
+        statistics, cases.groups, seed=seed, cells=len(cells.truth)
+    )
     part, truth = _part(cases, len(answers.chance), rows, goals)
     owner = np.tile(np.flatnonzero(rows), len(answers.chance))
     chance, low, high, came = (
@@ -157,7 +159,11 @@ def score(
         len(np.unique(cells.episode)),
         len(cells.truth),
         float(cells.truth.mean()) if len(cells.truth) else 0.0,
-        *figures,
+        auc,
+        brier,
+        log_loss,
+        calibration,
+        miscalibration,
         interval_coverage(chance, low, high, np.where(np.isnan(chance), np.nan, came), owner),
         _share(answers.supported[part][~np.isnan(answers.chance[part])]),
     )
