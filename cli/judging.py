@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from forethought.valuefn.evaluate import Evaluation
     from forethought.valuefn.folds import FoldsReport
     from forethought.valuefn.resampling import Measured
+    from forethought.valuefn.scoring import Scores
 
 USAGE = "forethought eval value HEAD [HEAD2] TRACES"
 
@@ -91,6 +92,8 @@ def _one(
 
     found = evaluate(critic, traces, goal=goal, seed=seed)
     screen.say(scores_table(found))
+    if found.by_decision:
+        screen.say(decisions_table(found))
     screen.say(parts_table(found))
     screen.say(ranking_table(found))
     screen.say(thoughts_table(found))
@@ -183,19 +186,35 @@ def _by_folds(
 
 def scores_table(found: "Evaluation", name: str = "") -> Table:
     """The main goal by share of the episode seen."""
+    title = f"{name + ': ' if name else ''}{found.goal} ({count(found.episodes, 'episode')})"
+    return _scores(title, "seen", (*found.by_share, found.overall))
+
+
+def decisions_table(found: "Evaluation") -> Table:
+    """The main goal at every decision, and by its number."""
+    return _scores(f"{found.goal} (decision by decision)", "asked at", found.by_decision)
+
+
+def parts_table(found: "Evaluation") -> Table:
+    """By kind of goal and by opponent, all shares together."""
+    parts = (*found.by_kind, *found.by_opponent)
+    return _scores("by kind of goal and opponent", "part", parts)
+
+
+def _scores(title: str, first: str, scores: Sequence["Scores"]) -> Table:
     rows = [
         (
-            each.name,
+            each.name or "(no name)",
             _cell(each.auc),
             _cell(each.brier),
-            _cell(each.calibration_error),
+            f"{each.calibration_error.value:.3f}" if each.calibration_error else "-",
+            _cell(each.miscalibration),
             f"{each.coverage:.0%}",
             f"{each.supported:.0%}",
         )
-        for each in (*found.by_share, found.overall)
+        for each in scores
     ]
-    title = f"{name + ': ' if name else ''}{found.goal} ({count(found.episodes, 'episode')})"
-    columns = ("share seen", "AUC [95 %]", "Brier [95 %]", "calibration error [95 %]")
+    columns = (first, "AUC [95 %]", "Brier [95 %]", "cal. error", "without noise [95 %]")
     return _table(title, (*columns, "coverage", "supported"), rows)
 
 
@@ -220,22 +239,6 @@ def thoughts_table(found: "Evaluation") -> Table:
     ]
     columns = ("share seen", "pairs", "same state", "ordered right [95 %]", "by state alone")
     return _table("ranking of thoughts from near states", (*columns, "gain"), rows)
-
-
-def parts_table(found: "Evaluation") -> Table:
-    """By kind of goal and by opponent, all shares together."""
-    rows = [
-        (
-            each.name or "(no name)",
-            _cell(each.auc),
-            _cell(each.brier),
-            _cell(each.calibration_error),
-            f"{each.coverage:.0%}",
-        )
-        for each in (*found.by_kind, *found.by_opponent)
-    ]
-    columns = ("goals, opponents", "AUC [95 %]", "Brier [95 %]", "calibration error [95 %]")
-    return _table("by kind of goal and opponent", (*columns, "coverage"), rows)
 
 
 def baselines_table(report: "FoldsReport") -> Table:

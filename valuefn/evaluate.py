@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from forethought.agent.errors import DataError
 from forethought.agent.types import Trace
 from forethought.valuefn.critic import LearnedValue
+from forethought.valuefn.decisions import score_decisions
 from forethought.valuefn.measures import reliability
 from forethought.valuefn.queries import (
     SHARES,
@@ -82,6 +83,9 @@ class Evaluation:
     shares: tuple[float, ...]
     by_kind: tuple[Scores, ...] = ()
     """Hoped-for and feared outcome sentences, and those new to the head, each kind together."""
+    by_decision: tuple[Scores, ...] = ()
+    """The main goal at every decision, each once, and by its number; empty where nobody decides.
+    This is where chances should be right: at a share it is known how long the episode was."""
     thoughts: tuple[ThoughtRanking, ...] = ()
     """How two thoughts from near states are ordered, by share of the episode seen."""
 
@@ -163,7 +167,8 @@ def evaluate(
         pairs = thought_pairs(critic, cases, share)
         ordered = order_pairs(critic, cases, worth, pairs)
         thoughts.append(rank_thoughts(share, pairs, ordered, cases.groups, seed=seed))
-    return replace(found, thoughts=tuple(thoughts))
+    decisions = score_decisions(critic, cases, [main], seed=seed)
+    return replace(found, by_decision=decisions, thoughts=tuple(thoughts))
 
 
 def measure(

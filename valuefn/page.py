@@ -14,13 +14,14 @@ from forethought.valuefn.scoring import Scores
 
 _STYLE = """\
 html { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 82rem; margin: 2rem auto;
   padding: 0 1rem }
 table { border-collapse: collapse; margin: 0.5rem 0 1.5rem }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right;
-  font-variant-numeric: tabular-nums; white-space: nowrap }
-th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 15rem }
-img { max-width: 100%; background: #fff; border-radius: 6px }
+  font-variant-numeric: tabular-nums; white-space: pre; vertical-align: top }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem }
+img { max-width: 100% }
+div { overflow-x: auto }
 small { color: #666 }
 @media (prefers-color-scheme: dark) {
   body { background: #16181c; color: #dde1e6 }
@@ -28,7 +29,10 @@ small { color: #666 }
   small { color: #9aa2ad }
 }
 """
-_COLUMNS = ("AUC", "Brier", "log loss", "calibration error", "coverage", "supported", "reached")
+_COLUMNS = (
+    *("AUC", "Brier", "log loss", "calibration error", "without noise"),
+    *("coverage", "supported", "reached", "n"),
+)
 
 
 def page(
@@ -39,10 +43,16 @@ def page(
     title: str = "Value head",
 ) -> str:
     """The page as text; arguments as in `pictures.picture`."""
-    image = base64.b64encode(picture(evaluation, baselines=baselines, curves=curves)).decode()
+    light, dark = (
+        base64.b64encode(
+            picture(evaluation, baselines=baselines, curves=curves, dark=dark)
+        ).decode()
+        for dark in (False, True)
+    )
     tables = [
         _scores_table("By share of the episode seen", evaluation.by_share),
         _baseline_table(baselines),
+        _scores_table("Decision by decision", evaluation.by_decision),
         _scores_table("All outcome sentences together", evaluation.pooled),
         _scores_table("By goal", evaluation.by_goal),
         _scores_table("By kind of goal", evaluation.by_kind),
@@ -58,10 +68,15 @@ def page(
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>{html.escape(title)}</h1>\n"
-        f"<p>Main goal: <b>{html.escape(evaluation.goal)}</b> {evaluation.episodes} episodes in "
-        f"{evaluation.groups} groups. Intervals are 95 %, by drawing groups again.</p>\n"
+        f"<p>Main goal: <b>{html.escape(evaluation.goal)}</b> {evaluation.episodes:,} episodes in "
+        f"{evaluation.groups:,} groups. Intervals are 95 %, by drawing groups again. "
+        "Without noise: the calibration error less what right chances would show on so few groups. "
+        "At a share it is known how long the episode was, which no agent knows when it decides: "
+        "chances should be right decision by decision.</p>\n"
+        f'<picture><source media="(prefers-color-scheme: dark)" '
+        f'srcset="data:image/png;base64,{dark}">'
         f'<img alt="reliability, discrimination, learning curve" '
-        f'src="data:image/png;base64,{image}">\n'
+        f'src="data:image/png;base64,{light}"></picture>\n'
         f"{''.join(tables)}</body></html>\n"
     )
 
@@ -90,10 +105,12 @@ def _scores_table(caption: str, scores: Sequence[Scores]) -> str:
             _show(score.auc),
             _show(score.brier),
             _show(score.log_loss),
-            _show(score.calibration_error),
+            f"{score.calibration_error.value:.3f}" if score.calibration_error else "-",
+            _show(score.miscalibration),
             f"{score.coverage:.2f}",
             f"{score.supported:.2f}",
             f"{score.reached:.2f}",
+            f"{score.predictions:,}",
         )
         for score in scores
     ]
@@ -140,12 +157,12 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         for row in rows
     )
     return (
-        f"<h2>{html.escape(caption)}</h2>\n<table><thead><tr>{head}</tr></thead>\n"
-        f"<tbody>{body}</tbody></table>\n"
+        f"<h2>{html.escape(caption)}</h2>\n<div><table><thead><tr>{head}</tr></thead>\n"
+        f"<tbody>{body}</tbody></table></div>\n"
     )
 
 
 def _show(measured: Measured | None) -> str:
     if measured is None:
         return "-"
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
+    return f"{measured.value:.3f}\n({measured.low:.3f} to {measured.high:.3f})"

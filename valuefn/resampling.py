@@ -140,8 +140,8 @@ def calibration_error_of(
 ) -> Statistic:
     """Expected calibration error over bins of equal count; the bins stay those of the sample.
 
-    Drawing again adds noise to every bin, and noise adds to the error: the interval lies a little
-    too high rather than too low.
+    The few rows of a bin miss even right chances, and drawing again adds to that: the figure lies
+    too high, and its interval higher still. `miscalibration_of` takes the noise away.
 
     Args:
         chance: Shape `(C,)`.
@@ -150,12 +150,65 @@ def calibration_error_of(
         episodes: Number of episodes, `E`.
         bins: Number of bins.
     """
+    sums, counts = _bin_sums(chance, truth, episode, episodes, bins)
+    count = counts.sum(axis=1)
+    return lambda draws: _ratio(np.abs(draws @ sums).sum(axis=1), draws @ count)
+
+
+def miscalibration_of(
+    chance: Floats,
+    truth: NDArray[np.floating],
+    episode: Ints,
+    groups: Ints,
+    bins: int = BINS,
+) -> Statistic:
+    """Calibration error less, in squares, what right chances would show by noise alone.
+
+    The noise of a bin is that of the sum over its groups; a mean distance of normal noise is
+    sqrt(2 / pi) of its standard deviation. Draws have the sample's noise and as much again as their
+    weights vary. 0 where the noise explains all.
+
+    Args:
+        chance: Shape `(C,)`.
+        truth: 1 or 0, shape `(C,)`.
+        episode: Episode of each cell, shape `(C,)`.
+        groups: Group of each episode, shape `(E,)`.
+        bins: Number of bins.
+    """
+    plain = calibration_error_of(chance, truth, episode, len(groups), bins)
+    noise = _noise(*_bin_sums(chance, truth, episode, len(groups), bins), groups)
+
+    def statistic(draws: Floats) -> Doubles:
+        varied = 1 + np.square(draws - 1).mean(axis=1)
+        found: Doubles = np.sqrt(np.maximum(np.square(plain(draws)) - varied * noise**2, 0))
+        return found
+
+    return statistic
+
+
+def _bin_sums(
+    chance: Floats, truth: NDArray[np.floating], episode: Ints, episodes: int, bins: int
+) -> tuple[Doubles, Doubles]:
+    """Sums of chance minus truth by episode and bin, and numbers of cells, shape `(E, bins)`."""
     gap = chance.astype(np.float64) - truth
-    sums = np.zeros((episodes, bins))
+    sums, counts = np.zeros((2, episodes, bins))
     for number, cell in enumerate(np.array_split(np.argsort(chance, kind="stable"), bins)):
         sums[:, number] = np.bincount(episode[cell], weights=gap[cell], minlength=episodes)
-    count = np.bincount(episode, minlength=episodes).astype(np.float64)
-    return lambda draws: _ratio(np.abs(draws @ sums).sum(axis=1), draws @ count)
+        counts[:, number] = np.bincount(episode[cell], minlength=episodes)
+    return sums, counts
+
+
+def _noise(sums: Doubles, counts: Doubles, groups: Ints) -> float:
+    """Calibration error that right chances would show on average, from the spread of groups."""
+    _, member = np.unique(groups, return_inverse=True)
+    own, cells = np.zeros((2, len(np.unique(groups)), sums.shape[1]))
+    np.add.at(own, member, sums)
+    np.add.at(cells, member, counts)
+    rest = own - cells * _ratio(own.sum(axis=0), cells.sum(axis=0))
+    units = (cells > 0).sum(axis=0)
+    lost = np.where(units > 1, units / np.maximum(units - 1, 1), 1.0)  # their mean was taken away
+    spread = np.sqrt(np.nansum(np.square(rest), axis=0) * lost)
+    return float(np.sqrt(2 / np.pi) * spread.sum() / max(counts.sum(), 1))
 
 
 def concordance_of(score: NDArray[np.floating], reward: NDArray[np.floating]) -> Statistic:

@@ -19,6 +19,7 @@ from forethought.valuefn.resampling import (
     calibration_error_of,
     mean_of,
     minus,
+    miscalibration_of,
 )
 
 Floats = NDArray[np.float32]
@@ -31,6 +32,7 @@ class Answers:
     """Predictions for `S` shares of `E` episodes and `G` goals, each of shape `(S, E, G)`."""
 
     chance: Floats
+    """NaN where nothing was asked."""
     low: Floats
     high: Floats
     supported: Bools
@@ -61,7 +63,10 @@ class Scores:
     log_loss: Measured | None
     """Mean cross-entropy of chance and truth, nats."""
     calibration_error: Measured | None
-    """Mean distance of chance and observed frequency over ten bins of equal count."""
+    """Mean distance of chance and observed frequency over ten bins of equal count. Noise alone
+    lifts it, and its interval more."""
+    miscalibration: Measured | None
+    """The same without what right chances would show by noise."""
     coverage: float
     """Share of cells, a goal and a tenth of the predictions, whose frequency lies in the mean 90 %
     interval."""
@@ -104,7 +109,7 @@ def cells_of(cases: Cases, chance: Floats, rows: Bools, goals: Sequence[int]) ->
     """
     part, truth = _part(cases, len(chance), rows, goals)
     episode = np.broadcast_to(part[1], truth.shape)
-    known = ~np.isnan(truth)
+    known = ~np.isnan(truth) & ~np.isnan(chance[part])
     return Cells(chance[part][known], truth[known], episode[known])
 
 
@@ -138,8 +143,10 @@ def score(
     """
     rows = np.ones(len(cases), dtype=bool) if rows is None else rows
     cells = cells_of(cases, answers.chance, rows, goals)
-    auc, brier, log_loss, calibration = bootstrap(
-        _statistics(cells, len(cases)), cases.groups, seed=seed, cells=len(cells.truth)
+    without_noise = miscalibration_of(cells.chance, cells.truth, cells.episode, cases.groups)
+    statistics = [*_statistics(cells, len(cases)), without_noise]
+    auc, brier, log_loss, calibration, miscalibration = bootstrap(
+        statistics, cases.groups, seed=seed, cells=len(cells.truth)
     )
     part, truth = _part(cases, len(answers.chance), rows, goals)
     owner = np.tile(np.flatnonzero(rows), len(answers.chance))
@@ -156,9 +163,14 @@ def score(
         brier,
         log_loss,
         calibration,
-        interval_coverage(chance, low, high, came, owner),
-        float(answers.supported[part].mean()),
+        miscalibration,
+        interval_coverage(chance, low, high, np.where(np.isnan(chance), np.nan, came), owner),
+        _share(answers.supported[part][~np.isnan(answers.chance[part])]),
     )
+
+
+def _share(flags: Bools) -> float:
+    return float(flags.mean()) if len(flags) else 0.0
 
 
 def difference(

@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 REFERENCES = 2048
 """Training transitions kept for distances and explanations."""
 _WIDTH = 48
+_ROUNDING = 64 * float(np.finfo(np.float32).eps)
+"""Squared distances below this share of a point's squared length are rounding, and count as 0."""
 _QUANTILE = 0.99
 _FOREIGN_MARGIN = 0.1
 """Share of a text on features no training text has, beyond what held-out texts show."""
@@ -68,7 +70,8 @@ class Neighbours:
 
 def _distance(partial: Floats, points: Floats) -> Floats:
     own = np.einsum("bw,bw->b", points, points)
-    found: Floats = np.sqrt(np.maximum(partial + own, 0)).astype(np.float32)
+    squared = partial + own
+    found: Floats = np.sqrt(np.where(squared > _ROUNDING * own, squared, 0)).astype(np.float32)
     return found
 
 

@@ -27,8 +27,8 @@ def classifier_test(
 ) -> tuple[float, float]:
     """Can a linear classifier tell the labels of units it was not fitted on?
 
-    Ridge regression in its dual form: predictions are a fixed matrix times the labels, so that
-    every deal of labels is cross-validated at the price of one product.
+    Ridge regression: predictions are a fixed matrix times the labels, so that every deal of labels
+    is cross-validated at the price of one product.
 
     Args:
         x: Features, shape `(N, D)`.
@@ -40,9 +40,8 @@ def classifier_test(
         Cross-validated AUC, 0.5 where nothing can be told, and its p-value.
     """
     units, member = np.unique(unit, return_inverse=True)
-    centred = x - x.mean(axis=0)
-    kernel = (centred @ centred.T).astype(np.float64)
-    scale = float(np.trace(kernel)) / len(x)
+    centred = (x - x.mean(axis=0)).astype(np.float64)
+    scale = float(np.square(centred).sum()) / len(x)
     if scale < 1e-9:
         return 0.5, 1.0
     deals = _deals(label, member, len(units), rng).astype(np.float64)  # (deals + 1, N)
@@ -50,11 +49,9 @@ def classifier_test(
     scores = np.zeros_like(deals)
     for number in range(_FOLDS):
         test, train = fold == number, fold != number
-        square = kernel[np.ix_(train, train)]
-        square[np.diag_indices_from(square)] += _RIDGE * scale
-        map_ = np.linalg.solve(square, kernel[np.ix_(train, test)])  # (train, test)
         targets = deals[:, train]
-        scores[:, test] = (targets - targets.mean(axis=1, keepdims=True)) @ map_
+        targets -= targets.mean(axis=1, keepdims=True)
+        scores[:, test] = _ridge(centred[train], targets, centred[test], _RIDGE * scale)
     aucs = np.asarray([_auc(row, deal) for row, deal in zip(scores, deals > 0.5, strict=True)])
     return float(aucs[0]), _p(aucs)
 
@@ -91,6 +88,28 @@ def holm(p: Sequence[float]) -> list[float]:
     for rank, place in enumerate(order):
         reached = max(reached, min((len(p) - rank) * p[place], 1.0))
         found[place] = reached
+    return found
+
+
+def _ridge(train: Doubles, targets: Doubles, test: Doubles, penalty: float) -> Doubles:
+    """Predictions of ridge regressions, solved in features or in rows, whichever are fewer.
+
+    Args:
+        train: Shape `(N, D)`.
+        targets: One regression a row, shape `(R, N)`.
+        test: Shape `(T, D)`.
+        penalty: Added to the squares.
+
+    Returns:
+        Shape `(R, T)`.
+    """
+    wide = train.shape[1] > len(train)
+    square = train @ train.T if wide else train.T @ train
+    square[np.diag_indices_from(square)] += penalty
+    if wide:
+        found: Doubles = targets @ np.linalg.solve(square, train @ test.T)
+    else:
+        found = np.linalg.solve(square, train.T @ targets.T).T @ test.T
     return found
 
 

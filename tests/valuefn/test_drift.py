@@ -14,12 +14,12 @@ from forethought.valuefn.critic import LearnedValue
 from forethought.valuefn.drift import measure_drift
 from forethought.valuefn.drifted import Drift
 from forethought.valuefn.fit import fit_head
-from forethought.valuefn.twosample import classifier_test, holm, ks_test
+from forethought.valuefn.twosample import _ridge, classifier_test, holm, ks_test
 
 
 @pytest.fixture(scope="module")
 def critic() -> LearnedValue:
-    config = head_config(hidden=16, members=2, batch=128, steps=200)
+    config = head_config("monte-carlo", hidden=16, members=2, batch=128, steps=200)
     return LearnedValue(fit_head(invented_traces(400), config))
 
 
@@ -138,6 +138,26 @@ def test_p_values_hold_for_rows_that_depend_on_each_other() -> None:
         ]
     assert (alarms <= 9).all()  # 4 expected; dealing rows instead of units gives more than 30
     assert (alarms >= 1).all()
+
+
+@pytest.mark.parametrize("columns", [4, 300])
+def test_a_difference_is_found_in_few_columns_and_in_many(columns: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((160, columns)).astype(np.float32)
+    label = np.arange(160) < 80
+    assert 0.2 < classifier_test(x, label, np.arange(160), rng)[0] < 0.8
+    x[label, :3] += 1
+    auc, p = classifier_test(x, label, np.arange(160), rng)
+    assert auc > 0.75
+    assert p == pytest.approx(1 / 500)
+
+
+def test_ridge_in_rows_is_ridge_in_features() -> None:
+    rng = np.random.default_rng(1)
+    train, test, targets = (rng.standard_normal(s) for s in ((30, 8), (5, 8), (3, 30)))
+    wide = [np.concatenate([x, np.zeros((len(x), 40))], axis=1) for x in (train, test)]
+    told = _ridge(train, targets, test, 0.7)
+    assert told == pytest.approx(_ridge(wide[0], targets, wide[1], 0.7))
 
 
 def test_holm_is_the_textbook_one() -> None:

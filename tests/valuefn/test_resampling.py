@@ -11,6 +11,7 @@ from forethought.valuefn.resampling import (
     group_draws,
     mean_of,
     minus,
+    miscalibration_of,
 )
 
 
@@ -122,3 +123,29 @@ def test_equal_seeds_give_equal_intervals() -> None:
     statistic = auc_of(chance, truth, own)
     assert bootstrap([statistic], own, seed=1) == bootstrap([statistic], own, seed=1)
     assert bootstrap([statistic], own, seed=1) != bootstrap([statistic], own, seed=2)
+
+
+@pytest.mark.parametrize(("slope", "copies"), [(1.0, 1), (1.0, 4), (2.0, 1), (2.0, 4)])
+def test_without_noise_the_calibration_error_is_the_true_one(slope: float, copies: int) -> None:
+    rng = np.random.default_rng(copies)
+    count, own = 300, np.repeat(np.arange(300), copies)
+    true, plain, told, covered = [], [], [], []
+    for _ in range(30):
+        odds = rng.normal(0, 1.2, count)
+        chance = 1 / (1 + np.exp(-odds))
+        truth = (rng.random(count) < chance).astype(np.float32)[own]
+        said = (1 / (1 + np.exp(-slope * odds))).astype(np.float32)[own]
+        bins = np.array_split(np.argsort(said, kind="stable"), 10)
+        gaps = [abs(float((said - chance[own])[cell].mean())) * len(cell) for cell in bins]
+        true.append(sum(gaps) / len(own))
+        without = miscalibration_of(said, truth, own, np.arange(count))
+        found = bootstrap([without], np.arange(count), resamples=200, cells=len(own))[0]
+        assert found is not None
+        told.append(found.value)
+        covered.append(found.low <= true[-1] <= found.high)
+        plain.append(calibration_error(said, truth))
+    assert np.mean(covered) >= 0.85
+    assert abs(np.mean(told) - np.mean(true)) < 0.035
+    if slope == 1:
+        assert np.mean(true) < 1e-6
+        assert np.mean(told) < 0.5 * np.mean(plain)
