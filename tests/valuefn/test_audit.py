@@ -13,7 +13,7 @@ from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.improve import collect, improve
 
-SMALL = head_config(hidden=16, members=2, batch=64, steps=75, learning_rate=3e-3)
+SMALL = head_config(hidden=16, members=2, batch=64, steps=100, learning_rate=3e-3, polyak=0.2)
 
 
 def trained(world: World, folder: Path, episodes: int = 400) -> Path:

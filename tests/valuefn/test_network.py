@@ -61,7 +61,9 @@ def test_concat_is_a_perceptron_of_both_side_by_side() -> None:
 @pytest.mark.parametrize("objective", ["iql", "monte-carlo"])
 def test_a_concat_head_learns_is_saved_and_gone_on_from(objective: str, tmp_path: Path) -> None:
     traces = invented_traces(120)
-    config = head_config(objective, network="concat", members=1, hidden=16, steps=75, batch=96)
+    config = head_config(
+        objective, network="concat", members=1, hidden=16, steps=75, batch=96, polyak=0.2
+    )
     head = fit_head(traces, config)
     assert head.metrics["held_out"]["auc"] > 0.7
     head.save_pretrained(tmp_path / "head")
