@@ -81,6 +81,8 @@ def draw_batch(
     rng: np.random.Generator,
     goal_weights: Floats | None = None,
     visits: Visits | None = None,
+    *,
+    realises: bool = True,
 ) -> Batch:
     """Draw a batch.
 
@@ -94,6 +96,8 @@ def draw_batch(
         goal_weights: Weight of each outcome sentence beside the others, shape `(outcomes,)`; all
             equal when left out.
         visits: Of the data set; made anew when left out.
+        realises: Whether to look up what each episode came to of the goals that are states;
+            `realised` is NaN there if not.
     """
     drawn = rows[rng.integers(len(rows), size=size)]
     truth = data.truth(drawn)  # (B, outcomes)
@@ -108,10 +112,13 @@ def draw_batch(
     later = _later(data, picked[own:], shares.nearness, rng)
     origin = np.concatenate([picked[:own], later])  # a first state is a goal only as one's own
     goal_states = data.state[origin]
-    visits = visits or Visits(data)
-    ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)  # (B, S)
-    at_goal = ahead == 0
-    realised = np.where(ahead < 0, 0.0, gamma ** ahead.clip(min=0))
+    at_goal = data.state[drawn][:, None] == goal_states[None]  # (B, S)
+    if realises:
+        visits = visits or Visits(data)
+        ahead = visits.ahead(data.episode[drawn], data.step[drawn], goal_states)
+        realised = np.where(ahead < 0, 0.0, gamma ** ahead.clip(min=0))
+    else:
+        realised = np.full(at_goal.shape, np.nan)
     # kinds go by where a goal was drawn, never by whether it was reached: what decided the weight
     # of a pair and its target together would pull the value
     same = data.episode[origin][None] == data.episode[drawn][:, None]

@@ -211,6 +211,7 @@ def _trainer(
         run.held,
         config,
         next_judged=OBJECTIVES[config.objective].next_judged,
+        realises=OBJECTIVES[config.objective].realised,
         device=device,
     )
     trainer = Trainer(source, config, device=device)

@@ -76,6 +76,7 @@ class MemorySource:
         held: Held-out transitions, for early stopping.
         config: The settings.
         next_judged: Whether batches hold what was judged at the next decision.
+        realises: Whether batches hold what came true of goals that are states; NaN if not.
         device: Where the tensors lie.
         boot: How often each member's bootstrap sample holds each episode, shape
             `(members, episodes)`; drawn by the seed when left out.
@@ -90,12 +91,13 @@ class MemorySource:
         config: HeadConfig,
         *,
         next_judged: bool = False,
+        realises: bool = True,
         device: str = "cpu",
         boot: Floats | None = None,
     ) -> None:
         self._data, self._rows, self._held, self._config = data, rows, held, config
         self._next_judged, self._device = next_judged, device
-        self._visits = Visits(data)
+        self._visits = Visits(data) if realises else None
         self.outcome_weights = goal_weights(data.goals, config.focus)
         self._state = self._put(inputs.state)
         self._thought = self._put(inputs.thought)
@@ -120,21 +122,24 @@ class MemorySource:
             rng,
             self.outcome_weights,
             self._visits,
+            realises=self._visits is not None,
         )
         following = data.following[batch.rows]
         next_rows = np.where(following < 0, batch.rows, following)
+        judged = self._judged(batch.rows)
+        state_goals = self._state_goal.index_select(0, self._put(batch.goal_states))
         return Drawn(
-            judged=self._judged(batch.rows),
-            state=self._state[self._put(data.state[batch.rows])],
-            next_state=self._state[self._put(data.state[next_rows])],
+            judged=judged,
+            state=judged[:, : self.sizes.state],
+            next_state=self._state.index_select(0, self._put(data.state[next_rows])),
             next_judged=self._judged(next_rows) if self._next_judged else None,
-            goals=torch.cat([self.outcomes, self._state_goal[self._put(batch.goal_states)]]),
+            goals=torch.cat([self.outcomes, state_goals]),
             at_goal=self._put(batch.at_goal),
             ended=self._put(following < 0)[:, None],
             outcome=self._put(batch.outcome),
             realised=self._put(batch.realised),
             weight=self._put(batch.weight),
-            boot=self._boot[:, self._put(data.episode[batch.rows])],
+            boot=self._boot.index_select(1, self._put(data.episode[batch.rows])),
         )
 
     def held_out(self) -> Iterator[HeldOut]:
@@ -167,15 +172,17 @@ class MemorySource:
 
     def _judged(self, rows: Ints) -> Tensor:
         """State, thought and prefix of transitions, shape `(len(rows), D)`."""
-        data = self._data
-        return torch.cat(
-            [
-                self._state[self._put(data.state[rows])],
-                self._thought[self._put(data.thought[rows])],
-                self._prefix[self._put(data.prefix[rows])],
-            ],
-            dim=1,
+        data, widths = self._data, (self._state.shape[1], self._thought.shape[1])
+        out = self._state.new_empty(len(rows), self.sizes.judged)
+        parts = (
+            (self._state, data.state),
+            (self._thought, data.thought),
+            (self._prefix, data.prefix),
         )
+        places = out.tensor_split((widths[0], sum(widths)), dim=1)
+        for place, (features, numbers) in zip(places, parts, strict=True):
+            torch.index_select(features, 0, self._put(numbers[rows]), out=place)
+        return out
 
     def _put(self, array: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self._device)

@@ -64,6 +64,8 @@ class Row:
     """Whether the value of states is trained."""
     next_judged: bool = False
     """Whether batches hold what was judged at the next decision."""
+    realised: bool = True
+    """Whether it reads what came true of each goal."""
 
 
 def iql(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
@@ -127,11 +129,11 @@ def contrastive(networks: Networks, drawn: Drawn, config: HeadConfig) -> Loss:
 
 OBJECTIVES: Mapping[Objective, Row] = MappingProxyType(
     {
-        "iql": Row(iql, value=True),
+        "iql": Row(iql, value=True, realised=False),
         "monte-carlo": Row(monte_carlo),
         "regression": Row(regression),
         "contrastive": Row(contrastive),
-        "gcivl": Row(gcivl, next_judged=True),
+        "gcivl": Row(gcivl, next_judged=True, realised=False),
     }
 )
 

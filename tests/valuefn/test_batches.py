@@ -2,6 +2,7 @@ import random
 
 import numpy as np
 import pytest
+from invented import invented_traces
 
 from forethought.agent.types import Candidate, Decision, Episode, Outcome, Step, Trace
 from forethought.valuefn.batches import Visits, draw_batch
@@ -135,3 +136,17 @@ def test_settings_at_their_defaults_leave_a_heads_name_alone() -> None:
     assert plain.digest() == head_config(refit=False, shares={"nearness": 0.5}).digest()
     others = {head_config(refit=True).digest(), head_config(shares={"nearness": 0.4}).digest()}
     assert len(others | {plain.digest()}) == 3
+
+
+def test_without_what_came_true_a_batch_is_the_same_but_for_that() -> None:
+    data = build_dataset(invented_traces(20))
+    rows, shares = np.arange(len(data)), GoalShares()
+    whole, bare = (
+        draw_batch(data, rows, 64, shares, 0.9, np.random.default_rng(0), realises=realises)
+        for realises in (True, False)
+    )
+    for name in ("rows", "goal_states", "at_goal", "outcome", "weight"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(bare, name))
+    states = len(bare.goal_states)
+    assert np.isnan(bare.realised[:, -states:]).all()
+    np.testing.assert_array_equal(whole.realised[:, :-states], bare.realised[:, :-states])
