@@ -19,7 +19,7 @@ with needs("training value heads", "pip install 'forethought[value]'"):
     from safetensors.torch import save
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

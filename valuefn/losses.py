@@ -39,9 +39,10 @@ def critic_loss(logits: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor,
     """
     target = target.detach().expand_as(logits)
     weight = weight.expand_as(logits)
-    each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    total = weight.sum(dim=(1, 2)).clamp_min(1e-8)  # (K,)
-    loss = ((each * weight).sum(dim=(1, 2)) / total).sum()
+    share = weight / weight.sum(dim=(1, 2), keepdim=True).clamp_min(1e-8)
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, target, weight=share, reduction="sum"
+    )
     return loss, {"value": logits.detach().sigmoid().mean(), "target": target.mean()}
 
 
@@ -65,8 +66,8 @@ def expectile_loss(
         raise ConfigError(f"expectile must lie strictly between 0 and 1, not {expectile}")
     weight = weight.expand_as(error)
     side = torch.where(error > 0, expectile, 1 - expectile)
-    total = weight.sum(dim=(1, 2)).clamp_min(1e-8)
-    loss = ((side * error.square() * weight).sum(dim=(1, 2)) / total).sum()
+    share = side * weight / weight.sum(dim=(1, 2), keepdim=True).clamp_min(1e-8)
+    loss = (share * error.square()).sum()
     return loss, {"error": error.detach().mean()}
 
 

@@ -123,18 +123,20 @@ class MemorySource:
         )
         following = data.following[batch.rows]
         next_rows = np.where(following < 0, batch.rows, following)
+        judged = self._judged(batch.rows)
+        state_goals = self._state_goal.index_select(0, self._put(batch.goal_states))
         return Drawn(
-            judged=self._judged(batch.rows),
-            state=self._state[self._put(data.state[batch.rows])],
-            next_state=self._state[self._put(data.state[next_rows])],
+            judged=judged,
+            state=judged[:, : self.sizes.state],
+            next_state=self._state.index_select(0, self._put(data.state[next_rows])),
             next_judged=self._judged(next_rows) if self._next_judged else None,
-            goals=torch.cat([self.outcomes, self._state_goal[self._put(batch.goal_states)]]),
+            goals=torch.cat([self.outcomes, state_goals]),
             at_goal=self._put(batch.at_goal),
             ended=self._put(following < 0)[:, None],
             outcome=self._put(batch.outcome),
             realised=self._put(batch.realised),
             weight=self._put(batch.weight),
-            boot=self._boot[:, self._put(data.episode[batch.rows])],
+            boot=self._boot.index_select(1, self._put(data.episode[batch.rows])),
         )
 
     def held_out(self) -> Iterator[HeldOut]:
@@ -167,15 +169,17 @@ class MemorySource:
 
     def _judged(self, rows: Ints) -> Tensor:
         """State, thought and prefix of transitions, shape `(len(rows), D)`."""
-        data = self._data
-        return torch.cat(
-            [
-                self._state[self._put(data.state[rows])],
-                self._thought[self._put(data.thought[rows])],
-                self._prefix[self._put(data.prefix[rows])],
-            ],
-            dim=1,
+        data, widths = self._data, (self._state.shape[1], self._thought.shape[1])
+        out = self._state.new_empty(len(rows), self.sizes.judged)
+        parts = (
+            (self._state, data.state),
+            (self._thought, data.thought),
+            (self._prefix, data.prefix),
         )
+        places = out.tensor_split((widths[0], sum(widths)), dim=1)
+        for place, (features, numbers) in zip(places, parts, strict=True):
+            torch.index_select(features, 0, self._put(numbers[rows]), out=place)
+        return out
 
     def _put(self, array: NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self._device)

@@ -28,6 +28,7 @@ with needs("training value heads", "pip install 'forethought[value]'"):
     from torch import Tensor
 
     from forethought.valuefn.network import NETWORKS
+    from forethought.valuefn.optimizer import AdamW
 
 EVALUATE_EVERY = 25
 """Updates between looks at the held-out episodes."""
@@ -97,12 +98,13 @@ class Trainer:
         self.row = OBJECTIVES[config.objective]
         self.networks = make_networks(source.sizes, config, device)
         self._rng = np.random.default_rng([config.seed, 1])
-        parameters = list(self.networks.critic.parameters())
+        critic = list(self.networks.critic.parameters())
+        parameters: list[Tensor] = [*critic]
         if self.row.value:
             parameters += list(self.networks.value.parameters())
-        self._optimizer = torch.optim.AdamW(
-            parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        self._optimizer = AdamW(parameters, config.learning_rate, config.weight_decay)
+        self._moved: list[Tensor] = list(self.networks.target.parameters())
+        self._toward: list[Tensor] = [*critic]
 
     def run(
         self,
@@ -192,8 +194,7 @@ class Trainer:
             for key, tensor in module.state_dict().items()
         }
         tensors |= {f"best.{name}": torch.from_numpy(v) for name, v in so_far.best.items()}
-        for index, state in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+        tensors |= {f"optimizer.{name}": each for name, each in self._optimizer.state().items()}
         facts = {
             "update": so_far.update,
             "waited": so_far.waited,
@@ -210,12 +211,7 @@ class Trainer:
             parts.setdefault(part, {})[key] = tensor
         for name, module in self._kept().items():
             module.load_state_dict(parts[name])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            state.setdefault(int(index), {})[key] = tensor
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self._optimizer.restore(parts["optimizer"])
         facts = saved.facts
         self._rng.bit_generator.state = facts["generator"]
         self.source.seek(facts["position"])
@@ -227,15 +223,9 @@ class Trainer:
         """One gradient step; returns named losses and means, scalars on the device."""
         drawn = self.source.draw(self._rng)
         loss, info = self.row.loss(self.networks, drawn, self.config)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        self._optimizer.step(torch.autograd.grad(loss, self._optimizer.parameters))
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.networks.target.parameters()),
-                list(self.networks.critic.parameters()),
-                self.config.polyak,
-            )
+            torch._foreach_lerp_(self._moved, self._toward, self.config.polyak)
         return info | {"loss": loss.detach()}
 
     def held_out_loss(self) -> float:
