@@ -20,7 +20,7 @@ class AdamW:
 
     Args:
         parameters: What is trained, all on one device.
-        learning_rate: Step size.
+        learning_rate: Step size, at first: the attribute `rate` may change between steps.
         weight_decay: Share of each parameter, times the step size, taken off at each step.
     """
 
@@ -28,7 +28,8 @@ class AdamW:
         self, parameters: Sequence[Tensor], learning_rate: float, weight_decay: float
     ) -> None:
         self.parameters = list(parameters)
-        self._rate, self._decay = learning_rate, weight_decay
+        self.rate = learning_rate
+        self._decay = weight_decay
         self._means = [torch.zeros_like(each) for each in self.parameters]
         self._squares = [torch.zeros_like(each) for each in self.parameters]
         self._step = torch.zeros((), device=self.parameters[0].device)
@@ -48,7 +49,7 @@ class AdamW:
             self._squares,
             [],
             [self._step] * len(found),
-            lr=self._rate,
+            lr=self.rate,
             beta1=_BETAS[0],
             beta2=_BETAS[1],
             weight_decay=self._decay,

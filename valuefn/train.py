@@ -174,8 +174,7 @@ class Trainer:
         if not self.config.cooldown:
             return
         left = (most - update) / (most * self.config.cooldown)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * min(1.0, left)
+        self._optimizer.rate = self.config.learning_rate * min(1.0, left)
 
     def _kept(self) -> dict[str, torch.nn.Module]:
         """The networks that this objective changes, by name."""
