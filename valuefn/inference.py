@@ -64,8 +64,8 @@ class Critic:
     def _width(self, judged: str) -> int:
         """Units of a hidden layer, or where there is none, of the shared space."""
         if f"{judged}.weights.1" in self.weights:
-            return self.weights[f"{judged}.weights.1"].shape[1]
-        return self.weights[f"{judged}.weights.0"].shape[2] - 1
+            return int(self.weights[f"{judged}.weights.1"].shape[1])
+        return int(self.weights[f"{judged}.weights.0"].shape[2]) - 1
 
     def embed(self, g: Floats) -> Floats:
         """What the critics make of goals, once for many thoughts.
