@@ -85,8 +85,8 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
-        name: `hashed`, `minilm`, `static`, `lines`, `notes`, `heard`, or several joined by `+`, as in
-            `hashed+minilm`.
+        name: `hashed`, `minilm`, `static`, `lines`, `notes`, `heard`, or several joined by `+`, as
+            in `hashed+minilm`.
         device: Where neural encoders run, in bfloat16 where it is not `cpu`.
 
     Raises:

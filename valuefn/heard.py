@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,6 @@ class HeardEncoder:
     def _read(self, line: str) -> Ints:
         """Bins of a line's words and pairs of words."""
         words = _WORD.findall(line.removeprefix(OTHER).lower())
-        pairs = (f"{one} {two}" for one, two in zip(words, words[1:], strict=False))
+        pairs = (f"{one} {two}" for one, two in pairwise(words))
         bins = [(zlib.crc32(each.encode()) >> 1) % self.dim for each in (*words, *pairs)]
         return np.asarray(bins, dtype=np.int64)

@@ -60,8 +60,8 @@ def fit_shards(
     Raises:
         DataError: If the folder is no folder of whole shards, or holds too few episodes or one
             outcome only; or if embeddings hold NaN.
-        ConfigError: If the settings ask for a refit or a ridge, which need all episodes in memory, or the
-            device is not there.
+        ConfigError: If the settings ask for a refit or a ridge, which need all episodes in memory,
+            or the device is not there.
         HeadError: If the checkpoint is of another run.
         RunError: If training diverges.
     """

@@ -62,8 +62,10 @@ def main() -> None:
     for each in score_each("head", cases, found, SHARES, goal, asked.seed):
         a, c = each.auc, each.calibration_error
         if a and c:
-            print(f"{each.name}: AUC {a.value:.3f} ({a.low:.3f} to {a.high:.3f}), "
-                  f"calibration error {c.value:.3f} ({c.low:.3f} to {c.high:.3f})")
+            print(
+                f"{each.name}: AUC {a.value:.3f} ({a.low:.3f} to {a.high:.3f}), "
+                f"calibration error {c.value:.3f} ({c.low:.3f} to {c.high:.3f})"
+            )
     if asked.beside is None:
         return
     for name, part in json.loads(asked.beside.read_text())["chances"].items():

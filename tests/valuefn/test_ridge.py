@@ -91,7 +91,7 @@ def test_discounted_outcomes_and_unknown_ones_count_for_less() -> None:
 def test_a_head_of_row_talk_is_saved_refit_and_gone_on_from(tmp_path: Path) -> None:
     traces = invented_traces(80)
     head = fit_head(traces, head_config("talk", **TALK, focus=WON.text))
-    assert head.metrics["held_out"]["auc"] > 0.7
+    assert head.metrics["held_out"]["auc"] > 0.6
     assert set(head.weights) == {
         f"{n}.{p}.0" for n in ("phi", "psi") for p in ("weights", "biases")
     }
