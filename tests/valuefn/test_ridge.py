@@ -70,7 +70,7 @@ def test_it_says_what_logistic_regression_says() -> None:
         np.testing.assert_allclose(found[:, goal], model.decision_function(x), atol=0.02)
 
 
-def test_members_differ_and_with_little_room_the_best_rank_is_kept() -> None:
+def test_members_differ_and_their_mean_is_near_the_fit_of_all() -> None:
     data = build_dataset(invented_traces(60))
     inputs = features(data)
     many = started(data, inputs, members=3)
