@@ -69,14 +69,19 @@ def load_start(networks: Networks, start: Head) -> None:
     Raises:
         ConfigError: If the networks are not of the head's sizes.
     """
-    weights = {name: torch.from_numpy(value.copy()) for name, value in start.weights.items()}
     try:
-        networks.critic.load_state_dict(weights)
+        load_weights(networks, start.weights)
     except RuntimeError as error:
         raise ConfigError(
             "the head to start from has networks of another kind or size; leave the settings as "
             "they were, or train without a start"
         ) from error
+
+
+def load_weights(networks: Networks, critic: Mapping[str, Floats]) -> None:
+    """Put a critic's weights into all networks; torch raises `RuntimeError` if they do not fit."""
+    weights = {name: torch.from_numpy(value.copy()) for name, value in critic.items()}
+    networks.critic.load_state_dict(weights)
     networks.target.load_state_dict(weights)
     value = networks.value.state_dict()
     for name, tensor in value.items():

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Encoder
-from forethought.valuefn.cache import CachedEncoder
+from forethought.valuefn.cache import CachedEncoder, RememberingEncoder
 from forethought.valuefn.hashed import HashedEncoder
+from forethought.valuefn.heard import HeardEncoder
 from forethought.valuefn.lines import LinesEncoder, NotesEncoder
 
 Floats = NDArray[np.float32]
@@ -64,6 +65,7 @@ ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
         "static": _static,
         "lines": _lines,
         "notes": _notes,
+        "heard": HeardEncoder,
     }
 )
 
@@ -83,8 +85,8 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
     """Build an encoder, or find the one already built.
 
     Args:
-        name: `hashed`, `minilm`, `static`, `lines`, `notes`, or several joined by `+`, as in
-            `hashed+minilm`.
+        name: `hashed`, `minilm`, `static`, `lines`, `notes`, `heard`, or several joined by `+`, as
+            in `hashed+minilm`.
         device: Where neural encoders run, in bfloat16 where it is not `cpu`.
 
     Raises:
@@ -101,3 +103,11 @@ def make_encoder(name: str, device: str = "cpu") -> Encoder:
     there = {} if device == "cpu" else _ON_DEVICE
     built = [there[part](device) if part in there else ENCODERS[part]() for part in parts]
     return built[0] if len(built) == 1 else JoinedEncoder(built)
+
+
+def parts_of(encoder: Encoder) -> list[tuple[str, int]]:
+    """Names and widths of the encoders that stand side by side in its vectors."""
+    if isinstance(encoder, RememberingEncoder):
+        return parts_of(encoder.inner)
+    parts = encoder.parts if isinstance(encoder, JoinedEncoder) else (encoder,)
+    return [(part.name, part.dim) for part in parts]

@@ -18,6 +18,7 @@ from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.continuing import (
     check_start,
     load_start,
+    load_weights,
     unseen,
     weights_digest,
     with_goals,
@@ -30,13 +31,14 @@ from forethought.valuefn.data import (
     permute_outcomes,
     split_groups,
 )
-from forethought.valuefn.encoders import make_encoder
+from forethought.valuefn.encoders import make_encoder, parts_of
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.lineage import Origin, data_digest
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
 from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks, make_inputs
 from forethought.valuefn.objectives import OBJECTIVES
+from forethought.valuefn.ridge import Parts, ridge_start
 from forethought.valuefn.support import REFERENCES, Support, fit_support, projection, sample_rows
 from forethought.valuefn.train import Progress, Trained, Trainer
 from forethought.valuefn.views import view_of
@@ -58,6 +60,8 @@ class FitRun:
     inputs: Inputs
     rows: Ints
     held: Ints
+    parts: Parts = ()
+    """The encoders side by side in an encoding."""
 
 
 def fit_head(
@@ -102,7 +106,7 @@ def fit_head(
     check_split(data, train, held, config.focus)
     encoded = encode_texts(encoder, data)
     blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
-    run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows)
+    run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows, parts_of(encoder))
     trained = _train(run, config, start, checkpoint, device, progress)
     scored = calibrated(run, trained)
     if config.refit:
@@ -181,7 +185,7 @@ def _train(
     """Train until the held-out loss stops falling."""
     trainer = _trainer(run, run.rows, config, start, device)
     saved = _saved(trainer, checkpoint, "training", start)
-    return trainer.run(progress, checkpoint=saved, look_first=start is not None)
+    return trainer.run(progress, checkpoint=saved, look_first=start is not None or config.ridge > 0)
 
 
 def _refit(
@@ -216,6 +220,10 @@ def _trainer(
     trainer = Trainer(source, config, device=device)
     if start is not None:
         load_start(trainer.networks, start)
+    elif config.ridge:
+        settings = config.model_dump(include={"ridge", "gamma", "members", "hidden", "seed"})
+        weights = ridge_start(run.inputs, run.data, rows, run.parts, **settings)
+        load_weights(trainer.networks, weights)
     return trainer
 
 

@@ -1,6 +1,6 @@
 """The trained critic in NumPy: what a decision costs at run time.
 
-The same function as `network.BilinearCritic`, without torch, so that an agent that only uses a head
+The same function as the critics of `network`, without torch, so that an agent that only uses a head
 need not load it.
 """
 
@@ -30,9 +30,10 @@ def _activate(h: Floats) -> Floats:
 def _mlp(weights: Mapping[str, Floats], name: str, x: Floats) -> Floats:
     """Outputs of shape `(K, B, O)` for inputs of shape `(B, I)`."""
     h: Floats = x[None]
-    for layer in range(LAYERS):
+    layers = LAYERS if f"{name}.weights.1" in weights else 1
+    for layer in range(layers):
         h = h @ weights[f"{name}.weights.{layer}"] + weights[f"{name}.biases.{layer}"]
-        if layer + 1 < LAYERS:
+        if layer + 1 < layers:
             h = _activate(h)
     return h
 
@@ -41,7 +42,7 @@ class Critic:
     """An ensemble of twin critics.
 
     Args:
-        weights: Parameters by name, as `network.BilinearCritic` names them; twins lie side by side.
+        weights: Parameters by name, as the critics of `network` name them; twins lie side by side.
 
     Raises:
         HeadError: If a parameter is missing or does not fit the others.
@@ -54,11 +55,17 @@ class Critic:
         try:
             self.inputs = self.weights[f"{judged}.weights.0"].shape[1]
             self.goals = self.weights[goal].shape[1]
-            self._hidden = self.weights[f"{judged}.weights.1"].shape[1]
+            self._hidden = self._width(judged)
             one = self.embed(np.zeros((1, self.goals), dtype=np.float32))
             self.scores(np.zeros((1, self.inputs), dtype=np.float32), one)
         except (KeyError, ValueError, IndexError) as error:
             raise HeadError(f"the head's weights do not fit together: {error}") from error
+
+    def _width(self, judged: str) -> int:
+        """Units of a hidden layer, or where there is none, of the shared space."""
+        if f"{judged}.weights.1" in self.weights:
+            return int(self.weights[f"{judged}.weights.1"].shape[1])
+        return int(self.weights[f"{judged}.weights.0"].shape[2]) - 1
 
     def embed(self, g: Floats) -> Floats:
         """What the critics make of goals, once for many thoughts.

@@ -9,6 +9,9 @@ Hong et al. 2022 (arXiv 2204.13695).
 `ConcatCritic` is the perceptron of OGBench (arXiv 2410.20092) and PNLC: `[x, g]` together through
 two hidden layers. It can tell apart what an inner product cannot, and pays for each pair.
 
+`LinearCritic` is `BilinearCritic` without hidden layers, for a thousand episodes or fewer, on which
+a perceptron overfits before it has learned what a regularised linear model learns.
+
 Either takes goals that all transitions share, `(G, Dg)`, or goals of each transition's own,
 `(B, P, Dg)`. What a critic makes of goals, `embed`, is reckoned once for all that meets them. All
 `K` heads share one set of stacked weights and batched products; they share no parameter.
@@ -48,20 +51,10 @@ class Layers(nn.Module):
 
 
 class StackedMLP(Layers):
-    """`K` independent two-hidden-layer perceptrons with layer normalisation, evaluated together.
+    """`K` independent perceptrons with layer normalisation, evaluated together.
 
-    Args:
-        heads: Number of heads, `K`.
-        inputs: Width of the input.
-        hidden: Width of both hidden layers.
-        outputs: Width of the output.
-        generator: Owner of the randomness of the initial weights.
+    With no hidden layer, linear maps.
     """
-
-    def __init__(
-        self, heads: int, inputs: int, hidden: int, outputs: int, generator: torch.Generator
-    ) -> None:
-        super().__init__(heads, [inputs, hidden, hidden, outputs], generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of shape `(K, B, outputs)` for inputs of shape `(B, inputs)`."""
@@ -110,8 +103,8 @@ class BilinearCritic(GoalCritic):
     ) -> None:
         super().__init__()
         self.hidden = hidden
-        self.phi = StackedMLP(heads, inputs, hidden, hidden + 1, generator)
-        self.psi = StackedMLP(heads, goals, hidden, hidden + 1, generator)
+        self.phi = StackedMLP(heads, [inputs, hidden, hidden, hidden + 1], generator)
+        self.psi = StackedMLP(heads, [goals, hidden, hidden, hidden + 1], generator)
 
     def embed(self, g: Tensor) -> Tensor:
         """One vector and one number a goal: `E = H + 1`."""
@@ -131,6 +124,29 @@ class BilinearCritic(GoalCritic):
         cross = torch.bmm(p[..., :-1], q[..., :-1].transpose(1, 2)) / scale
         logits: Tensor = cross + p[..., -1:] + q[..., -1:].transpose(1, 2)
         return logits
+
+
+class LinearCritic(BilinearCritic):
+    """Inner products of two linear maps: a goal has one coefficient for each input.
+
+    What is judged starts at zero: before training, it makes no difference.
+
+    Args:
+        heads: Number of critics, `K`.
+        inputs: Width of what is judged.
+        goals: Width of a goal.
+        hidden: Width of the shared space, `H`.
+        generator: Owner of the randomness of the initial weights.
+    """
+
+    def __init__(
+        self, heads: int, inputs: int, goals: int, hidden: int, generator: torch.Generator
+    ) -> None:
+        GoalCritic.__init__(self)
+        self.hidden = hidden
+        self.phi = StackedMLP(heads, [inputs, hidden + 1], generator)
+        self.psi = StackedMLP(heads, [goals, hidden + 1], generator)
+        nn.init.zeros_(self.phi.weights[0])
 
 
 class ConcatCritic(GoalCritic):
@@ -182,7 +198,7 @@ class ConcatCritic(GoalCritic):
 
 
 NETWORKS: Mapping[str, type[BilinearCritic | ConcatCritic]] = MappingProxyType(
-    {"bilinear": BilinearCritic, "concat": ConcatCritic}
+    {"bilinear": BilinearCritic, "concat": ConcatCritic, "linear": LinearCritic}
 )
 
 

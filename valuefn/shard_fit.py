@@ -60,14 +60,16 @@ def fit_shards(
     Raises:
         DataError: If the folder is no folder of whole shards, or holds too few episodes or one
             outcome only; or if embeddings hold NaN.
-        ConfigError: If the settings ask for a refit, which needs all episodes in memory, or the
-            device is not there.
+        ConfigError: If the settings ask for a refit or a ridge, which need all episodes in memory,
+            or the device is not there.
         HeadError: If the checkpoint is of another run.
         RunError: If training diverges.
     """
     check_device(device)
     if config.refit:
         raise ConfigError("refit needs all episodes in memory; train on traces, or without refit")
+    if config.ridge:
+        raise ConfigError("ridge needs all episodes in memory; train on traces, or with ridge=0")
     encoder = encoder or make_encoder(config.encoder)
     shards = ShardFolder(folder, permute=config.permute, seed=config.seed)
     found = survey(shards, HELD_OUT, config.seed, focus=config.focus, sample=sample)

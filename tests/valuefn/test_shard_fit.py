@@ -261,6 +261,8 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_head(varied: Path, tmp_
 def test_settings_that_need_all_in_memory_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="refit needs all episodes in memory"):
         fit_shards(folder, SMALL.model_copy(update={"refit": True}))
+    with pytest.raises(ConfigError, match="ridge needs all episodes in memory"):
+        fit_shards(folder, SMALL.model_copy(update={"ridge": 1.0}))
     with pytest.raises(UnknownName, match="unknown goal"):
         fit_shards(folder, SMALL.model_copy(update={"focus": "I fly."}))
 
