@@ -7,7 +7,7 @@ something else than an evil player, Merlin or a Servant of the published rules w
 takes each such surprise to make the role nine times less likely.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ from forethought.envs.avalon.rules import (
 
 SURPRISE = 1 / 9
 """What one surprise does to the odds of a role: players stray one time in ten, say."""
+
+_NEGLIGIBLE = 1e-6
+"""Chances below this are not worth adding up."""
 
 
 class Knowledge(NamedTuple):
@@ -134,6 +137,52 @@ def servant(me: int) -> Knowledge:
     return Knowledge(me, SERVANT, 0, 0, morgana=False)
 
 
+@lru_cache(maxsize=65536)
+def admirers(players: int, quest: int, facts: Facts) -> dict[int, int]:
+    """For each team that a Servant would approve by the published rules: the players who would."""
+    liked: dict[int, int] = {}
+    for player in range(players):
+        for team in preferred(players, servant(player), quest, facts):
+            liked[team] = liked.get(team, 0) | 1 << player
+    return liked
+
+
+@cache
+def safety(players: int, quest: int, evil: int) -> tuple[bool, ...]:
+    """Whether each team of a quest holds fewer of these evil players than the fails needed.
+
+    In the order of `teams`.
+    """
+    needed = fails_needed(players, quest)
+    return tuple(
+        (evil & team).bit_count() < needed for team in teams(players, TEAM_SIZES[players][quest])
+    )
+
+
+def shares(players: int, quest: int, sets: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """The chance of every team of a quest to be safe.
+
+    Args:
+        players: 5 to 10.
+        quest: Which quest.
+        sets: Sets of evil players with their chances.
+    """
+    choices = teams(players, TEAM_SIZES[players][quest])
+    whole = [0.0] * len(choices)
+    for evil, chance in sets:
+        if chance > _NEGLIGIBLE:
+            safe = safety(players, quest, evil)
+            whole = [before + chance * each for before, each in zip(whole, safe, strict=True)]
+    return dict(zip(choices, whole, strict=True))
+
+
+@lru_cache(maxsize=65536)
+def shares_by_quests(players: int, known: Knowledge, quest: int, facts: Facts) -> dict[int, float]:
+    """The same chances, every possible set of evil players being as likely."""
+    sets = possible(players, known, facts)
+    return shares(players, quest, [(evil, 1 / len(sets)) for evil in sets])
+
+
 class Belief(NamedTuple):
     """How likely a player should think it that others are evil, or Merlin."""
 
@@ -143,10 +192,6 @@ class Belief(NamedTuple):
     """By player: the chance of being evil."""
     merlin: tuple[float, ...]
     """By player: the chance of being Merlin."""
-
-    def safe(self, team: int, needed: int = 1) -> float:
-        """The chance that a team holds fewer evil players than the fails needed."""
-        return sum([chance for evil, chance in self.sets if (evil & team).bit_count() < needed])
 
 
 class Reading:
@@ -161,6 +206,9 @@ class Reading:
         self._done = 0
         self._quest, self._tries = -1, 0
         """The quest of the last proposal, and its proposals so far."""
+        self.proposed = [0] * players
+        """Proposals made, by player; likewise below."""
+        self.approved = [0] * players
         self._sets = teams(players, EVIL_PLAYERS[players])
         self._as_servant = [0] * players
         self._as_evil = [0] * len(self._sets)
@@ -178,6 +226,9 @@ class Reading:
             facts = facts_of(table.missions[: proposal.quest])
             self._tries = self._tries + 1 if proposal.quest == self._quest else 1
             self._quest = proposal.quest
+            self.proposed[proposal.leader] += 1
+            for player in members(proposal.approvals):
+                self.approved[player] += 1
             if self._tries < MOST_REJECTED:  # everybody approves the last one
                 self._count_votes(facts, proposal)
             self._count_lead(facts, proposal)
@@ -185,11 +236,7 @@ class Reading:
     def _count_votes(self, facts: Facts, proposal: Proposal) -> None:
         quest, _, team, approvals, _ = proposal
         everyone = (1 << self._players) - 1
-        wanted = sum(
-            1 << player
-            for player in range(self._players)
-            if team in preferred(self._players, servant(player), quest, facts)
-        )
+        wanted = admirers(self._players, quest, facts).get(team, 0)
         for player in members(wanted ^ approvals):
             self._as_servant[player] += 1
         needed = fails_needed(self._players, quest)
@@ -204,7 +251,7 @@ class Reading:
 
     def _count_lead(self, facts: Facts, proposal: Proposal) -> None:
         quest, leader, team, _, _ = proposal
-        if team not in preferred(self._players, servant(leader), quest, facts):
+        if not admirers(self._players, quest, facts).get(team, 0) >> leader & 1:
             self._as_servant[leader] += 1
         needed = fails_needed(self._players, quest)
         led, aboard = 1 << leader, team >> leader & 1

@@ -55,11 +55,11 @@ def reader(observation: Observation, rng: random.Random) -> Candidate:
     if view.seen.known.is_evil or phase not in (PROPOSE, VOTE):
         return heuristic(observation, rng)
     if phase == VOTE:
-        fine = view.by_votes(table.team) >= view.best - NEARLY
+        fine = view.by_votes[table.team] >= view.best - NEARLY
         return _taken(
             observation, APPROVE if fine or table.rejected == MOST_REJECTED - 1 else REJECT
         )
-    near = [team for team in view.choices if view.by_votes(team) >= view.best - NEARLY]
+    near = [team for team in view.choices if view.by_votes[team] >= view.best - NEARLY]
     liked = max(near, key=lambda team: (view.approvals(team), rng.random()))
     return _taken(observation, say_team(liked))
 

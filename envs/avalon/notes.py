@@ -4,15 +4,17 @@ Everything follows from what the player sees (`Seen`) and a `Reading` of public 
 here can give away another player's role.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from forethought.envs.avalon.beliefs import (
     Belief,
     Reading,
+    admirers,
     facts_of,
     possible,
-    preferred,
-    servant,
+    shares,
+    shares_by_quests,
 )
 from forethought.envs.avalon.players import Seen
 from forethought.envs.avalon.rules import NAME, OVER, members, teams
@@ -34,37 +36,45 @@ class Notes:
         """Sets of evil players that fit the role and the fail cards."""
         self.belief: Belief = reading.belief(seen.known, self.facts)
         """The same sets, weighed by votes and proposals."""
-        self._reading = reading
-        self._likes: dict[int, int] = {}
+        self.needed = table.needed
+        """Fails that sink the quest under way."""
+        self.reading = reading
 
-    def by_quests(self, team: int) -> float:
-        """The chance that a team is safe, every possible set of evil players being as likely."""
-        needed = self.seen.table.needed
-        return sum([(evil & team).bit_count() < needed for evil in self.sets]) / len(self.sets)
-
-    def by_votes(self, team: int) -> float:
-        """The same chance by the reading of votes and proposals."""
-        return self.belief.safe(team, self.seen.table.needed)
-
-    def likes(self, player: int, team: int) -> bool:
-        """Whether a Servant in a player's place would approve a team by the published rules."""
+    @cached_property
+    def by_quests(self) -> Mapping[int, float]:
+        """How likely each team is safe, every possible set of evil players being as likely."""
         table = self.seen.table
-        return team in preferred(table.players, servant(player), table.quest, self.facts)
+        return shares_by_quests(table.players, self.seen.known, table.quest, self.facts)
+
+    @cached_property
+    def by_votes(self) -> Mapping[int, float]:
+        """The same chances by the reading of votes and proposals."""
+        table = self.seen.table
+        return shares(table.players, table.quest, self.belief.sets)
+
+    @cached_property
+    def admirers(self) -> Mapping[int, int]:
+        """For each team that any Servant would approve by the published rules: who would."""
+        table = self.seen.table
+        return admirers(table.players, table.quest, self.facts)
+
+    def likes(self, team: int) -> bool:
+        """Whether a Servant in this player's place would approve a team."""
+        return bool(self.admirers.get(team, 0) >> self.seen.known.me & 1)
 
     def approvals(self, team: int) -> float:
         """Approvals to expect for a team, this player's included."""
-        seen, chances, needed = self.seen, self.belief.evil, self.seen.table.needed
+        seen, chances, needed = self.seen, self.belief.evil, self.needed
         mine = 1 << seen.known.me
         expected = 1.0
-        for player in members(seen.others):
-            if chances[player] < 1 and self.likes(player, team):
-                expected += 1 - chances[player]
+        for player in members(self.admirers.get(team, 0) & seen.others):
+            expected += 1 - chances[player]
         for evil, chance in self.belief.sets:
             if (evil & team).bit_count() >= needed:
                 expected += chance * (evil & ~mine).bit_count()
         return expected
 
-    @cached_property
+    @property
     def choices(self) -> tuple[int, ...]:
         """Every team the quest under way could take."""
         table = self.seen.table
@@ -73,12 +83,12 @@ class Notes:
     @cached_property
     def best(self) -> float:
         """The chance of the safest team by votes."""
-        return max([self.by_votes(team) for team in self.choices])
+        return max(self.by_votes.values())
 
     @cached_property
     def best_by_quests(self) -> float:
         """The chance of the safest team by quests alone."""
-        return max([self.by_quests(team) for team in self.choices])
+        return max(self.by_quests.values())
 
     @cached_property
     def exposure(self) -> tuple[float, ...]:
@@ -87,7 +97,7 @@ class Notes:
         Zero for everybody where this player does not know all evil players itself.
         """
         if len(self.sets) == 1:
-            return self._reading.exposure(self.sets[0])
+            return self.reading.exposure(self.sets[0])
         return (0.0,) * self.seen.table.players
 
     @property

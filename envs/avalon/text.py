@@ -5,7 +5,7 @@ follows from a player's `Notes` alone.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from forethought.envs.avalon.notes import Notes
 from forethought.envs.avalon.players import Seen
@@ -126,8 +126,8 @@ def state_text(notes: Notes, phase: str) -> str:
 def _on_the_table(notes: Notes) -> str:
     table, known = notes.seen.table, notes.seen.known
     return (
-        f"The proposed team is safe {part(notes.by_votes(table.team))} by votes,"
-        f" safe {part(notes.by_quests(table.team))} by quests, holds me"
+        f"The proposed team is safe {part(notes.by_votes[table.team])} by votes,"
+        f" safe {part(notes.by_quests[table.team])} by quests, holds me"
         f" {table.team >> known.me & 1}, known evil {(table.team & known.evil).bit_count()},"
         f" approvals {round(notes.approvals(table.team))} of {table.players};"
         f" its leader is evil {part(notes.belief.evil[table.leader])}."
@@ -136,17 +136,16 @@ def _on_the_table(notes: Notes) -> str:
 
 def _player_text(notes: Notes, player: int) -> str:
     """What one other player did, and what that makes likely."""
-    table, bit = notes.seen.table, 1 << player
-    proposed = sum([proposal.leader == player for proposal in table.proposals])
-    approved = sum([bool(proposal.approvals & bit) for proposal in table.proposals])
-    failed = sum([bool(mission.team & bit) for mission in table.missions if not mission.passed])
-    passed = sum([bool(mission.team & bit) for mission in table.missions if mission.passed])
-    told = (
-        f"Player {player + 1} evil {part(notes.belief.evil[player])},"
-        f" Merlin {part(notes.belief.merlin[player])}, proposed {proposed},"
-        f" approved {approved} of {len(table.proposals)}, failed quests {failed},"
-        f" passed quests {passed}."
-    )
+    table, reading, belief, bit = notes.seen.table, notes.reading, notes.belief, 1 << player
+    failed = passed = 0
+    for mission in table.missions:
+        if mission.team & bit and mission.passed:
+            passed += 1
+        elif mission.team & bit:
+            failed += 1
+    likely = round(20 * belief.evil[player]), round(20 * belief.merlin[player])
+    votes = reading.approved[player], len(table.proposals)
+    told = _player_line(player + 1, likely, reading.proposed[player], votes, (failed, passed))
     if table.said:
         claims = [claim(words) for _, speaker, words in table.said if speaker != player]
         told += (
@@ -154,3 +153,27 @@ def _player_text(notes: Notes, player: int) -> str:
             f" trusted by {claims.count(('trust', player))}."
         )
     return told
+
+
+@lru_cache(maxsize=16384)
+def _player_line(
+    number: int,
+    likely: tuple[int, int],
+    proposed: int,
+    votes: tuple[int, int],
+    quests: tuple[int, int],
+) -> str:
+    """The line of one player.
+
+    Args:
+        number: Its number, from 1.
+        likely: Twentieths of being evil, of being Merlin.
+        proposed: Proposals it made.
+        votes: Proposals it approved, of how many.
+        quests: Failed and passed quests it was on.
+    """
+    return (
+        f"Player {number} evil {likely[0]} in 20, Merlin {likely[1]} in 20, proposed {proposed},"
+        f" approved {votes[0]} of {votes[1]}, failed quests {quests[0]},"
+        f" passed quests {quests[1]}."
+    )

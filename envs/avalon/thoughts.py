@@ -65,29 +65,29 @@ def promising(notes: Notes) -> Sequence[int]:
     if len(notes.choices) <= MOST_TEAMS:
         return notes.choices
     sign = -1 if notes.seen.known.is_evil else 1
-    ranked = sorted(notes.choices, key=lambda team: -sign * notes.by_votes(team))
+    ranked = sorted(notes.choices, key=lambda team: -sign * notes.by_votes[team])
     return sorted(ranked[:MOST_TEAMS])
 
 
 def _proposing(notes: Notes, team: int) -> Candidate:
-    known, safe = notes.seen.known, notes.by_votes(team)
+    known, safe = notes.seen.known, notes.by_votes[team]
     return Candidate(
         f"I propose {name_players(team)}, safe {part(safe)} by votes, below the best by"
-        f" {round(20 * (notes.best - safe))}, safe {part(notes.by_quests(team))} by quests, with"
+        f" {round(20 * (notes.best - safe))}, safe {part(notes.by_quests[team])} by quests, with"
         f" me {team >> known.me & 1}, known evil {(team & known.evil).bit_count()}, approvals"
         f" {round(notes.approvals(team))} of {notes.seen.table.players}, a Servant would"
-        f" {int(notes.likes(known.me, team))}.",
+        f" {int(notes.likes(team))}.",
         action=say_team(team),
     )
 
 
 def _voting(notes: Notes) -> tuple[Candidate, ...]:
-    table, me = notes.seen.table, notes.seen.known.me
-    safe = notes.by_votes(table.team)
+    table = notes.seen.table
+    safe = notes.by_votes[table.team]
     worth = (
         f"safe {part(safe)} by votes, below the best by {round(20 * (notes.best - safe))},"
-        f" safe {part(notes.by_quests(table.team))} by quests,"
-        f" a Servant would approve {int(notes.likes(me, table.team))}"
+        f" safe {part(notes.by_quests[table.team])} by quests,"
+        f" a Servant would approve {int(notes.likes(table.team))}"
     )
     following = notes.belief.evil[(table.leader + 1) % table.players]
     return (

@@ -19,6 +19,7 @@ TALK = "talk"
 APPROVE, REJECT = "I approve.", "I reject."
 SUCCEED, FAIL = "I play success.", "I play fail."
 NOTHING = "I have nothing to say."
+_PARTS = tuple(f"{count} in 20" for count in range(21))
 LONGEST_SPEECH = 500
 """Characters."""
 _CLAIM = re.compile(r"i (trust|suspect) player (\d{1,2})\.?", re.IGNORECASE)
@@ -123,4 +124,4 @@ def claim(text: str) -> tuple[str, int] | None:
 
 def part(chance: float) -> str:
     """A chance in twentieths, as in `12 in 20`."""
-    return f"{round(20 * chance)} in 20"
+    return _PARTS[round(20 * chance)]
