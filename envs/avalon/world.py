@@ -296,13 +296,15 @@ def table(**options: Any) -> World:
     """The same world with other options by default, for a `bench` of one role or another table.
 
     Args:
-        options: As for `Avalon.reset`, `instance` and `opponent` aside.
+        options: As for `Avalon.reset`, without those that the plan of a run chooses: `instance`,
+            `opponent` and `seat`. With a `role` every episode is played in it; else Servant and
+            Merlin take turns.
 
     Raises:
         ConfigError: If one makes no sense.
     """
     options_of(options)
-    own = {"instance", "opponent"} & set(options)
+    own = {"instance", "opponent", "seat"} & set(options)
     if own:
         raise ConfigError(f"the plan of a run chooses {', '.join(sorted(own))}")
-    return replace(WORLD, make=partial(Avalon, options), seats=1)
+    return replace(WORLD, make=partial(Avalon, options), seats=1 if "role" in options else 2)
