@@ -106,6 +106,15 @@ def possible(players: int, known: Knowledge, facts: Facts) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=65536)
+def open_sets(players: int, facts: Facts) -> int:
+    """How many sets of evil players fit the fail cards, to somebody who knows nothing else."""
+    return sum(
+        all((evil & team).bit_count() >= fails for team, fails in facts)
+        for evil in teams(players, EVIL_PLAYERS[players])
+    )
+
+
+@lru_cache(maxsize=65536)
 def preferred(players: int, known: Knowledge, quest: int, facts: Facts) -> frozenset[int]:
     """The teams that a good player of the published rules proposes, and approves.
 

@@ -17,7 +17,7 @@ from forethought.envs.avalon.beliefs import (
     shares_by_quests,
 )
 from forethought.envs.avalon.players import Seen
-from forethought.envs.avalon.rules import NAME, OVER, members, teams
+from forethought.envs.avalon.rules import MOST_REJECTED, NAME, OVER, members, teams
 
 
 class Notes:
@@ -73,6 +73,24 @@ class Notes:
             if (evil & team).bit_count() >= needed:
                 expected += chance * (evil & ~mine).bit_count()
         return expected
+
+    def led_by(self, player: int) -> float:
+        """How likely a team is safe when a player proposes it by the published rules.
+
+        For this player itself: the safest team. Evil players propose none that is.
+        """
+        if player == self.seen.known.me:
+            return self.best
+        bit = 1 << player
+        liked = [self.by_votes[team] for team, who in self.admirers.items() if who & bit]
+        evil, merlin = self.belief.evil[player], self.belief.merlin[player]
+        return merlin + (1 - evil - merlin) * sum(liked) / len(liked)
+
+    @property
+    def last_leader(self) -> int:
+        """Who proposes the fifth team of this quest, should it come to that."""
+        table = self.seen.table
+        return (table.leader + MOST_REJECTED - 1 - table.rejected) % table.players
 
     @property
     def choices(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ follows from a player's `Notes` alone.
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
+from forethought.envs.avalon.beliefs import open_sets
 from forethought.envs.avalon.notes import Notes
 from forethought.envs.avalon.players import Seen
 from forethought.envs.avalon.rules import (
@@ -104,13 +105,15 @@ def state_text(notes: Notes, phase: str) -> str:
         f"{known.role} to {phase}.",
         f"Quest {table.quest + 1} of {QUESTS}, passed {table.passed}, failed {table.failed}.",
         f"Proposals rejected {table.rejected} of {MOST_REJECTED}.",
-        f"Sets of evil players that fit {len(notes.sets)}.",
+        f"Sets of evil players that fit {len(notes.sets)}, to all"
+        f" {open_sets(table.players, notes.facts)}.",
     ]
     if notes.waiting:
         fails = f", fails that sink it {table.needed}" if table.quest == FOURTH else ""
         parts.append(
             f"The team takes {table.size}{fails}; the best is safe {part(notes.best)} by votes,"
-            f" safe {part(notes.best_by_quests)} by quests."
+            f" safe {part(notes.best_by_quests)} by quests, the fifth proposal's"
+            f" {part(notes.led_by(notes.last_leader))}."
         )
     if phase == VOTE:
         parts.append(_on_the_table(notes))

@@ -89,11 +89,12 @@ def _voting(notes: Notes) -> tuple[Candidate, ...]:
         f" safe {part(notes.by_quests[table.team])} by quests,"
         f" a Servant would approve {int(notes.likes(table.team))}"
     )
-    following = notes.belief.evil[(table.leader + 1) % table.players]
+    following = (table.leader + 1) % table.players
     return (
         Candidate(f"I approve this team, {worth}.", action=APPROVE),
         Candidate(
-            f"I reject this team, {worth}; the next leader is evil {part(following)},"
+            f"I reject this team, {worth}; the next leader is evil"
+            f" {part(notes.belief.evil[following])}, its team safe {part(notes.led_by(following))},"
             f" rejections would be {table.rejected + 1} of {MOST_REJECTED}.",
             action=REJECT,
         ),

@@ -233,3 +233,21 @@ def test_a_table_of_one_role_is_a_world_of_its_own() -> None:
     with pytest.raises(ConfigError, match="no option role_"):
         table(role_="Merlin")
     assert get_world("avalon-v0") is WORLD
+
+
+def test_merlin_knows_what_other_leaders_would_propose() -> None:
+    env = Avalon()
+    _, info = env.reset(seed=5, options={"seat": 1, "instance": 6})
+    notes = info["view"]
+    assert env._game is not None
+    for player, role in enumerate(env._game.roles):
+        if role in EVIL_ROLES:
+            assert notes.led_by(player) == 0
+        elif role == "Servant":  # with one of four others: one of them is the other good one
+            others = [notes.by_votes[1 << player | 1 << p] for p in range(5) if p != player]
+            assert notes.led_by(player) == pytest.approx(sum(others) / 4) == 0.5
+        else:
+            assert notes.led_by(player) == notes.best == 1
+    assert notes.last_leader == (notes.seen.table.leader + 4 - notes.seen.table.rejected) % 5
+    assert len(notes.sets) == 1
+    assert "Sets of evil players that fit 1, to all 10." in info["state"]
