@@ -32,9 +32,8 @@ from forethought.envs.avalon.rules import (
 
 SURPRISE = 1 / 9
 """What one surprise does to the odds of a role: players stray one time in ten, say."""
-
-_NEGLIGIBLE = 1e-6
-"""Chances below this are not worth adding up."""
+_ODDS = tuple(SURPRISE**count for count in range(8))
+"""Odds after so many surprises more than the likeliest case; with still more it is left out."""
 
 
 class Knowledge(NamedTuple):
@@ -179,9 +178,8 @@ def shares(players: int, quest: int, sets: Iterable[tuple[int, float]]) -> dict[
     choices = teams(players, TEAM_SIZES[players][quest])
     whole = [0.0] * len(choices)
     for evil, chance in sets:
-        if chance > _NEGLIGIBLE:
-            safe = safety(players, quest, evil)
-            whole = [before + chance * each for before, each in zip(whole, safe, strict=True)]
+        safe = safety(players, quest, evil)
+        whole = [before + chance * each for before, each in zip(whole, safe, strict=True)]
     return dict(zip(choices, whole, strict=True))
 
 
@@ -196,7 +194,8 @@ class Belief(NamedTuple):
     """How likely a player should think it that others are evil, or Merlin."""
 
     sets: tuple[tuple[int, float], ...]
-    """Possible sets of evil players with their chances, which add up to 1."""
+    """Sets of evil players with their chances, which add up to 1; hopelessly unlikely ones are
+    left out."""
     evil: tuple[float, ...]
     """By player: the chance of being evil."""
     merlin: tuple[float, ...]
@@ -225,7 +224,6 @@ class Reading:
         self._as_merlin = [[0] * players for _ in self._sets]
         """By set and player: surprises of that player, were it Merlin."""
         self._place = {evil: place for place, evil in enumerate(self._sets)}
-        self._chances = [SURPRISE**count for count in range(64)]
 
     def follow(self, table: Table) -> None:
         """Count what happened at the table since the last call."""
@@ -292,7 +290,9 @@ class Reading:
         merlin = [0.0] * self._players
         whole = 0.0
         for count, evil, player in found:
-            weight = self._chances[min(count - least, 63)]
+            if count - least >= len(_ODDS):
+                continue
+            weight = _ODDS[count - least]
             weights[evil] = weights.get(evil, 0.0) + weight
             merlin[player] += weight
             whole += weight

@@ -124,7 +124,7 @@ def test_what_is_read_from_votes_finds_evil_players() -> None:
         assert sum(belief.evil) == pytest.approx(2)
         assert sum(belief.merlin) == pytest.approx(1)
         assert belief.evil[me] == belief.merlin[me] == 0
-        by_votes.append(dict(belief.sets)[game.evil])
+        by_votes.append(dict(belief.sets).get(game.evil, 0.0))
         by_quests.append(1 / len(possible(5, seen[me].known, facts)))
         merlins.append(reading.exposure(game.evil)[game.roles.index("Merlin")])
     assert fmean(by_votes) > fmean(by_quests) + 0.3
