@@ -58,6 +58,7 @@ class World:
 
 _WORLDS: Mapping[str, str] = MappingProxyType(
     {
+        "avalon-v0": "forethought.envs.avalon.world",
         "bargaining-v0": "forethought.envs.bargaining.world",
         "signpost-v0": "forethought.envs.signpost",
     }

@@ -1,0 +1,1 @@
+"""`avalon-v0`: The Resistance: Avalon, five to ten players, hidden roles (social deduction)."""
