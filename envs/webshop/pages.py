@@ -6,7 +6,10 @@ what the purchase will be judged by.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal
 
 from forethought.envs.webshop.products import Product
@@ -60,10 +63,14 @@ class Visit:
         """Pages of results."""
         return max(1, -(-len(self.hits) // WINDOW))
 
-    def buttons(self) -> dict[str, str]:
+    def buttons(self) -> Mapping[str, str]:
         """What can be clicked here, as shown, by what it is in lower case."""
-        shown = list(_BUTTONS[self.page](self))
-        return {label.lower(): label for label in shown}
+        if self.page == "item":
+            return _on_item(self.product)
+        if self.page in {"search", "bought"}:
+            return {}
+        labels = _on_results(self) if self.page == "results" else [PREVIOUS, BACK]
+        return {label.lower(): label for label in labels}
 
     def act(self, action: str) -> None:
         """Search or click.
@@ -132,7 +139,8 @@ class Visit:
         self.page = "bought"
 
 
-def option_labels(product: Product) -> dict[str, tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def option_labels(product: Product) -> Mapping[str, tuple[str, str]]:
     """The option buttons of a product: name and value by label.
 
     The label is the value, behind its name where two options share it.
@@ -144,7 +152,7 @@ def option_labels(product: Product) -> dict[str, tuple[str, str]]:
             if value in labels and labels[value][0] != name:
                 label = f"{name}: {value}"
             labels.setdefault(label, (name, value))
-    return labels
+    return MappingProxyType(labels)
 
 
 def option_of(product: Product, label: str) -> tuple[str, str]:
@@ -161,15 +169,16 @@ def _on_results(visit: Visit) -> list[str]:
     return [*labels, BACK]
 
 
-def _on_item(visit: Visit) -> list[str]:
-    product = visit.product
+@lru_cache(maxsize=4096)
+def _on_item(product: Product) -> Mapping[str, str]:
     reserved = {label.lower() for label in _MOVES}
     labels = [label for label in option_labels(product) if label not in reserved]
     if product.description:
         labels.append(DESCRIPTION)
     if product.features:
         labels.append(FEATURES)
-    return [*labels, PREVIOUS, BACK, BUY]
+    labels += [PREVIOUS, BACK, BUY]
+    return MappingProxyType({label.lower(): label for label in labels})
 
 
 _MOVES = {
@@ -179,12 +188,4 @@ _MOVES = {
     PREVIOUS: Visit._previous,
     DESCRIPTION: Visit._describe,
     FEATURES: Visit._list_features,
-}
-_BUTTONS = {
-    "search": lambda visit: [],
-    "results": _on_results,
-    "item": _on_item,
-    "description": lambda visit: [PREVIOUS, BACK],
-    "features": lambda visit: [PREVIOUS, BACK],
-    "bought": lambda visit: [],
 }

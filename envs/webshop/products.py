@@ -1,9 +1,9 @@
 """The products of a WebShop folder: read, checked and brought into one form.
 
-Knows the two files `products_1000.json` and `items_ins_v2_1000.json` of WebShop's small release (Yao
-et al. 2022, arXiv 2207.01206). They are not part of this package: the product text was collected
-from a shop's pages and carries no licence of its own. `FORETHOUGHT_DATA` names the folder that holds
-`webshop_1k/`. Knows nothing of goals, searches or rewards.
+Knows the two files `products_1000.json` and `items_ins_v2_1000.json` of WebShop's small release
+(Yao et al. 2022, arXiv 2207.01206). They are not part of this package: the product text was
+collected from a shop's pages and carries no licence of its own. `FORETHOUGHT_DATA` names the folder
+that holds `webshop_1k/`. Knows nothing of goals, searches or rewards.
 """
 
 import os
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -25,12 +26,13 @@ PRODUCTS = "products_1000.json"
 LABELS = "items_ins_v2_1000.json"
 NO_PRICE = 100.0
 """Dollars that a product without a price costs, as in WebShop."""
+_BETWEEN_CATEGORIES = "\u203a"
 _AMOUNT = re.compile(r"\$([\d,]+(?:\.\d+)?)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """What the shop knows of one product."""
+    """What the shop knows of one product; equal to itself alone."""
 
     asin: str
     """Its id in the shop."""
@@ -44,8 +46,8 @@ class Product:
     rating: float | None
     """Stars, 1 to 5."""
     options: Mapping[str, tuple[str, ...]]
-    """Values on offer by the name of the option, in the order of the page, lower case; the data names
-    a few twice."""
+    """Values on offer by the name of the option, in the order of the page, lower case; the data
+    names a few twice."""
     category: str
     query: str
     """The search that the product was found with when the data was collected."""
@@ -84,6 +86,7 @@ class _Label(BaseModel):
     instruction_attributes: list[str] = []
 
 
+T = TypeVar("T")
 _ROWS = TypeAdapter(list[_Row])
 _LABELS = TypeAdapter(dict[str, _Label])
 
@@ -126,7 +129,7 @@ def read_products(folder: str | os.PathLike[str] | None = None) -> tuple[Product
     return tuple(_product(row, labels.get(row.asin)) for row in rows)
 
 
-def _read(path: Path, kind: TypeAdapter[list[_Row]] | TypeAdapter[dict[str, _Label]]) -> object:
+def _read(path: Path, kind: TypeAdapter[T]) -> T:
     try:
         return kind.validate_json(path.read_bytes())
     except OSError as error:
@@ -152,7 +155,7 @@ def _product(row: _Row, label: _Label | None) -> Product:
         options=_options(row),
         category=row.category,
         query=row.query.lower().strip(),
-        path=frozenset(part.strip() for part in row.product_category.split("›")),
+        path=frozenset(part.strip() for part in row.product_category.split(_BETWEEN_CATEGORIES)),
         attributes=tuple(label.attributes) if label else (),
         request=_plain(label.instruction) if label else "",
         wanted=tuple(label.instruction_attributes) if label else (),

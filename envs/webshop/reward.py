@@ -25,21 +25,23 @@ EXACT = frozenset({"size"})
 """Options whose value must be the same word by word."""
 _WORD = re.compile(r"[a-z]{2,}")
 _ANY_WORD = re.compile(r"[^\W_]+")
-FUNCTION_WORDS = frozenset(
-    "a about above after all also an and any are as at be been but by can do for from has have he"
-    " her his how i if in into is it its just may more most my no nor not of off on only or other"
-    " our out over own per she so some such than that the their them then there these they this"
-    " those through to too under until up us use very via was we were what when where which while"
-    " who will with without you your".split()
-)
-COLOURS = (
-    "amber apricot aqua ash azure beige black blue blush bronze brown burgundy camel camo champagne"
-    " charcoal chocolate coffee copper coral cranberry cream crystal dark denim espresso fuchsia"
-    " gold grape graphite gray green grey indigo ivory khaki lavender lemon leopard light lilac lime"
-    " magenta maroon mauve mint mocha multicolor mustard natural navy nude olive orange peach pink"
-    " plum purple rainbow red rose rust sand silver slate steel stone tan taupe teal tiger turquoise"
-    " violet walnut white wine yellow"
-).split()
+_SAID_OFTEN = """
+a about above after all also an and any are as at be been but by can do for from has have he her his
+how i if in into is it its just may more most my no nor not of off on only or other our out over own
+per she so some such than that the their them then there these they this those through to too under
+until up us use very via was we were what when where which while who will with without you your
+"""
+FUNCTION_WORDS = frozenset(_SAID_OFTEN.split())
+"""Words that say nothing of a product."""
+_NAMED = """
+amber apricot aqua ash azure beige black blue blush bronze brown burgundy camel camo champagne
+charcoal chocolate coffee copper coral cranberry cream crystal dark denim espresso fuchsia gold
+grape graphite gray green grey indigo ivory khaki lavender lemon leopard light lilac lime magenta
+maroon mauve mint mocha multicolor mustard natural navy nude olive orange peach pink plum purple
+rainbow red rose rust sand silver slate steel stone tan taupe teal tiger turquoise violet walnut
+white wine yellow
+"""
+COLOURS = tuple(_NAMED.split())
 """In alphabetical order: the first one that occurs anywhere in a name stands for it."""
 
 

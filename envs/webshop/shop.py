@@ -20,7 +20,7 @@ from forethought.envs.registry import SPLITS
 from forethought.envs.webshop.products import Product, data_folder, read_products
 from forethought.envs.webshop.search import Index
 
-SHARES: Mapping[str, float] = MappingProxyType({"train": 0.7, "validation": 0.15, "test": 0.15})
+SHARES: Mapping[str, float] = MappingProxyType({"train": 0.6, "validation": 0.15, "test": 0.25})
 """Part of the products in each split."""
 _DEAREST = 990
 """Highest price limit that is ever set, dollars."""
@@ -58,9 +58,7 @@ def errands_for(target: Product) -> Iterator[Errand]:
         options = dict(zip(names, values, strict=True))
         said = ", and ".join(f"{name}: {value}" for name, value in options.items())
         chosen = f" with {said}" if said else ""
-        yield Errand(
-            target, MappingProxyType(options), limit, f"{target.request}{chosen}{priced}"
-        )
+        yield Errand(target, MappingProxyType(options), limit, f"{target.request}{chosen}{priced}")
 
 
 @dataclass(frozen=True, slots=True)
