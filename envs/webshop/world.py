@@ -130,7 +130,7 @@ def _bought(score: Score) -> tuple[str, float]:
 
 def _ending(score: Score | None, searches: int) -> dict[str, Any]:
     reward = score.reward if score else 0.0
-    told = [(f"{goal.text}", reward >= at - 1e-9) for goal, at in zip(GOALS, LEVELS, strict=False)]
+    told = [(goal.text, reward >= at - 1e-9) for goal, at in zip(GOALS, LEVELS, strict=False)]
     told.append((NOTHING, score is None))
     facts: dict[str, Any] = {"bought": score is not None, "searches": searches}
     if score is not None:
