@@ -61,6 +61,7 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
         "avalon-v0": "forethought.envs.avalon.world",
         "bargaining-v0": "forethought.envs.bargaining.world",
         "signpost-v0": "forethought.envs.signpost",
+        "webshop-v0": "forethought.envs.webshop.world",
     }
 )
 """Id to the module whose `WORLD` describes it."""
