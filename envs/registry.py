@@ -59,6 +59,9 @@ class World:
 _WORLDS: Mapping[str, str] = MappingProxyType(
     {
         "bargaining-v0": "forethought.envs.bargaining.world",
+        "campsite-v0": "forethought.envs.campsite.world",
+        "campsite-words-v0": "forethought.envs.campsite.words",
+        "haggling-v0": "forethought.envs.haggling.world",
         "signpost-v0": "forethought.envs.signpost",
     }
 )
