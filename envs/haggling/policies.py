@@ -11,8 +11,8 @@ from forethought.envs.registry import Bot
 
 BEGIN = 0.9
 """Share of its room that the heuristic wants at first."""
-HEURISTIC_BETA = 0.5
-HEURISTIC_FLOOR = 0.2
+HEURISTIC_BETA = 0.3
+HEURISTIC_FLOOR = 0.05
 """Settings of the heuristic: best mean on validation episodes of a grid, see
 `tests/benchmarks/negotiation_baselines.py`."""
 
