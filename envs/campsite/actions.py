@@ -25,9 +25,10 @@ _AMOUNT = re.compile(
 )
 _EXAMPLE = f"{SUBMIT}: 2 food, 1 water, 0 firewood"
 MANUAL = (
-    f"Whatever you write is said to the other, except for four actions. '{_EXAMPLE}' submits a deal;"
-    f" the numbers say what you take, the other gets the rest. '{ACCEPT}' and '{REJECT}' answer a"
-    f" deal that the other has submitted. '{WALK}' ends the talk."
+    f"Whatever you write is said to the other, except for four actions. '{_EXAMPLE}' submits a"
+    " deal; the numbers say what you take, the other gets the rest."
+    f" '{ACCEPT}' and '{REJECT}' answer a deal that the other has submitted."
+    f" '{WALK}' ends the talk."
 )
 """How actions are written, for the model."""
 
@@ -35,9 +36,7 @@ MANUAL = (
 @cache
 def name_bundle(take: Amounts) -> str:
     """A bundle in words, as in `2 food, 1 water and 0 firewood`."""
-    food, water, firewood = (
-        f"{count} {item}" for count, item in zip(take, ITEMS, strict=True)
-    )
+    food, water, firewood = (f"{count} {item}" for count, item in zip(take, ITEMS, strict=True))
     return f"{food}, {water} and {firewood}"
 
 

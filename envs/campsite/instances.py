@@ -1,7 +1,7 @@
 """The 1,030 instances of `campsite-v0`: who wanted what in each of CaSiNo's dialogues.
 
-An instance is a dialogue's two orders of priority and who spoke first, split as the data set is. Its
-text is not used here. There are only 36 pairs of orders, so that the same pair occurs in several
+An instance is a dialogue's two orders of priority and who spoke first, split as the data set is.
+Its text is not used here. There are only 36 pairs of orders, so that one pair occurs in several
 splits; what is kept apart are dialogues, so that a head trained on the human dialogues of one split
 meets those of another for the first time.
 """

@@ -137,7 +137,11 @@ async def play_pair(
         )
         try:
             return await run_episode(
-                Seat(table, seat), planners[seat], episode=episode, model=models[seat], budget=budget
+                Seat(table, seat),
+                planners[seat],
+                episode=episode,
+                model=models[seat],
+                budget=budget,
             )
         finally:
             await table.leave()

@@ -1,4 +1,4 @@
-"""Hand-written policies for the camp site: the heuristic, the unguided choice, varied collectors."""
+"""Hand-written policies for the camp site: heuristic, unguided choice, varied collectors."""
 
 import random
 from itertools import cycle, product

@@ -1,8 +1,8 @@
 """A camp-site talk as one side knows it: the game with its memory of what was said.
 
-Holds the state of affairs (`Scene`) and what of it a seat may read (`View`). A submitted deal and a
-rejection are remembered as the sentences they amount to, so that the state is that of the data set's
-human dialogues: a head trained on those reads states of this world.
+Holds the state of affairs (`Scene`) and what of it a seat may read (`View`). A submitted deal and
+a rejection are remembered as the sentences they amount to, so that the state is that of the data
+set's human dialogues: a head trained on those reads states of this world.
 """
 
 from dataclasses import dataclass

@@ -1,14 +1,14 @@
-"""How scripted neighbours negotiate: a temper decides how much is wanted, and what is said of needs.
+"""How scripted neighbours negotiate: how much they want, and what they say of their needs.
 
 One policy for partners and for the heuristic. It wants `start - (start - floor) * t ** (1 / beta)`
 points at time `t`, 0 at the first turn and 1 at the last; takes what is worth that much; else
-proposes the bundle worth that much that looks best to the other, going by the needs the other voiced
-and what it asked for. It reads a `View` and nothing else.
+proposes the bundle worth that much that looks best to the other, going by the needs the other
+voiced and what it asked for. It reads a `View` and nothing else.
 """
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
@@ -49,16 +49,24 @@ class Temper:
 
 TEMPERS: Mapping[str, Temper] = MappingProxyType(
     {
-        "boulware": Temper(0.3, opening="asks"),
+        "boulware": Temper(0.3, floor=16.0, opening="asks"),
         "linear": Temper(1.0),
         "conceder": Temper(3.0),
-        "even": Temper(1.0, start=24.0, floor=17.0),
+        "even": Temper(1.0, start=24.0, floor=15.0),
         "mirror": Temper(None),
         "sly": Temper(0.5, opening="lies"),
     }
 )
+FIRMER = (0, 2, 4, 6)
+"""Points by which a neighbour's floor lies above its temper's, drawn by the episode's seed."""
 TRAINING = ("boulware", "linear", "conceder", "even")
 UNSEEN = ("mirror", "sly")
+
+
+def neighbour(name: str, rng: random.Random) -> Temper:
+    """A scripted neighbour as it comes to one talk: nobody can tell how far it will go."""
+    temper = TEMPERS[name]
+    return replace(temper, floor=temper.floor + rng.choice(FIRMER))
 
 
 def tell(high: str, medium: str, low: str) -> str:
@@ -83,9 +91,7 @@ def likely_points(view: View) -> tuple[float, float, float]:
 
 
 @lru_cache(maxsize=4096)
-def _likely(
-    wishes: tuple[int, int, int], asked: Named, seat: int
-) -> tuple[float, float, float]:
+def _likely(wishes: tuple[int, int, int], asked: Named, seat: int) -> tuple[float, float, float]:
     scores = []
     for wish, named in zip(wishes, asked, strict=True):
         amount = 1.5 if named is None else named if seat == 0 else 3 - named

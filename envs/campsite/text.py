@@ -51,13 +51,13 @@ _SETTLING, _SAYING = "I would settle for: ", " I say: "
 _SHOWN = 12
 """Most bundles among the ideas for somebody who words messages."""
 RULES = (
-    "You and your neighbour at a camp site divide three packages each of food, water and firewood by"
-    " talking; get packages that are worth as many points to you as possible."
+    "You and your neighbour at a camp site divide three packages each of food, water and firewood"
+    " by talking; get packages that are worth as many points to you as possible."
     f" A package of the item that matters most to you is worth {POINTS[0]} points to you, of the"
     f" next {POINTS[1]}, of the last {POINTS[2]}. Your neighbour has such an order too, perhaps"
-    " another one, and neither knows the other's. A deal counts once one of you has submitted it and"
-    f" the other has accepted it. Whoever walks away ends the talk, and both get {WALK_AWAY_POINTS}"
-    f" points. After {MAX_TURNS} turns both walk away."
+    " another one, and neither knows the other's. A deal counts once one of you has submitted it"
+    f" and the other has accepted it. Whoever walks away ends the talk, and both get"
+    f" {WALK_AWAY_POINTS} points. After {MAX_TURNS} turns both walk away."
 )
 """The rules that hold all through, for the model."""
 
@@ -170,9 +170,7 @@ def _on_table(view: View) -> tuple[Amounts, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _shortlist(
-    mine: Priorities, likely: tuple[float, float, float]
-) -> tuple[Amounts, ...]:
+def _shortlist(mine: Priorities, likely: tuple[float, float, float]) -> tuple[Amounts, ...]:
     """For each number of own points, most first, the bundle that seems to leave the other most.
 
     Only those that leave more than all before, so that none is worse for both than another.

@@ -1,8 +1,8 @@
 """`campsite-words-v0`: the camp site for a model that words every message itself.
 
 The same rules, partners and splits as `campsite-v0`; only the candidates differ. They are thoughts
-without actions, a shortlist, so that the model has to say what it means in words of its own. Where a
-deal has to be answered they keep their actions.
+without actions, a shortlist, so that the model has to say what it means in words of its own. Where
+a deal has to be answered they keep their actions.
 """
 
 from collections.abc import Mapping

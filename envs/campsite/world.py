@@ -11,7 +11,7 @@ from forethought.envs.campsite.endings import ending_text, outcome
 from forethought.envs.campsite.instances import instance_by_number, numbers_by_split
 from forethought.envs.campsite.policies import COLLECTORS, heuristic, unguided
 from forethought.envs.campsite.scene import Scene, View, describe
-from forethought.envs.campsite.tactics import TEMPERS, TRAINING, UNSEEN, act
+from forethought.envs.campsite.tactics import TEMPERS, TRAINING, UNSEEN, Temper, act, neighbour
 from forethought.envs.campsite.text import GOALS, RULES, observe, thoughts
 from forethought.envs.casino import SUCCESS_POINTS
 from forethought.envs.registry import World
@@ -30,7 +30,7 @@ class Campsite:
     def __init__(self) -> None:
         self._scene: Scene | None = None
         self._seat = 0
-        self._opponent = ""
+        self._temper = Temper(None)
         self._rng = random.Random(0)
 
     def reset(
@@ -58,9 +58,10 @@ class Campsite:
         self._seat = _whole(options, "seat", 0)
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
-        self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
-        if self._opponent not in TEMPERS:
-            raise UnknownName("opponent", self._opponent, TEMPERS)
+        opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
+        if opponent not in TEMPERS:
+            raise UnknownName("opponent", opponent, TEMPERS)
+        self._temper = neighbour(opponent, self._rng)
         if scene.game.player != self._seat:
             self._reply(scene)
         self._scene = scene
@@ -83,7 +84,7 @@ class Campsite:
 
     def _reply(self, scene: Scene) -> None:
         other = 1 - self._seat
-        scene.act(other, act(scene.view(other), TEMPERS[self._opponent], self._rng))
+        scene.act(other, act(scene.view(other), self._temper, self._rng))
 
 
 def show(scene: Scene, seat: int) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The 12,500 instances of `haggling-v0`, split so that no pair of limits is in two splits.
 
-The seller's limit is a mark from 2 to 26, the buyer's one from 14 to 38; each of the 625 pairs comes
-with every item and either opener. A pair and its mirror image (the same haggling with the roles
-swapped) lie in one split. In about one pair of seven no price suits both.
+The seller's limit is a mark from 2 to 26, the buyer's one from 14 to 38; each of the 625 pairs
+comes with every item and either opener. A pair and its mirror image (the same haggling with the
+roles swapped) lie in one split. In about one pair of seven no price suits both.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Hand-written hagglers: the heuristic, the unguided choice, and varied collectors of first logs."""
+"""Hand-written hagglers: heuristic, unguided choice, and varied collectors of first logs."""
 
 import math
 import random
@@ -11,8 +11,8 @@ from forethought.envs.registry import Bot
 
 BEGIN = 0.9
 """Share of its room that the heuristic wants at first."""
-HEURISTIC_BETA = 0.3
-HEURISTIC_FLOOR = 0.05
+HEURISTIC_BETA = 0.5
+HEURISTIC_FLOOR = 0.0
 """Settings of the heuristic: best mean on validation episodes of a grid, see
 `tests/benchmarks/negotiation_baselines.py`."""
 

@@ -1,9 +1,9 @@
 """The rules of haggling over one price: pure state, no text, no randomness.
 
-Prices lie on a grid of 41 marks, 0 to 40, a fortieth of the guide price apart. The seller may not go
-below a limit of its own, the buyer not above one of its own; neither knows the other's. In turn they
-name a price, accept the price named last, or walk away. What a deal brings is counted in steps: the
-marks between the price and the own limit.
+Prices lie on a grid of 41 marks, 0 to 40, a fortieth of the guide price apart. The seller may not
+go below a limit of its own, the buyer not above one of its own; neither knows the other's. In turn
+they name a price, accept the price named last, or walk away. What a deal brings is counted in
+steps: the marks between the price and the own limit.
 """
 
 from dataclasses import dataclass, field

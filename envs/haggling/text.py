@@ -122,9 +122,9 @@ def rules_text(seat: int, guide: int, max_turns: int) -> str:
     return (
         f"You haggle over the price of one item, as the {ROLES[seat]}. In turn one of you names a"
         " price, accepts the price the other named last, or walks away. You were given a limit"
-        f" beyond which you may not go; so was the other, and neither knows the other's. The {better}"
-        f" the price, the better for you: a deal counts by the steps of {guide // MARKS} coins"
-        " between your limit and the price, as a share of all the steps between the two limits."
+        " beyond which you may not go; so was the other, and neither knows the other's. The"
+        f" {better} the price, the better for you: a deal counts by the steps of {guide // MARKS}"
+        " coins between your limit and the price, as a share of those between the two limits."
         f" Without a deal after {max_turns} prices in all, or when somebody walks away, both get"
         " nothing. Sometimes no price suits both."
     )
@@ -166,9 +166,7 @@ def state_text(view: View) -> str:
         parts.append("They have not named a price yet.")
         return " ".join(parts)
     moved, just = offered[-1] - offered[0], offered[-1] - offered[-2] if len(offered) > 1 else 0
-    parts.append(
-        f"They offer me {offered[-1]}, best so far {max(offered)}, at first {offered[0]}."
-    )
+    parts.append(f"They offer me {offered[-1]}, best so far {max(offered)}, at first {offered[0]}.")
     if len(offered) > 1:
         pace = moved / (len(offered) - 1)
         left = (view.max_turns - view.turn) // 2
@@ -191,49 +189,41 @@ def state_text(view: View) -> str:
 
 def legal_actions(view: View) -> tuple[str, ...]:
     """Every action the rules allow now, in the order of `thoughts`."""
-    accept = (ACCEPT,) if view.offered and view.offered[-1] >= 0 else ()
-    return (*accept, *_prices(view.guide, view.seat, view.limit), WALK)
-
-
-@lru_cache(maxsize=2048)
-def _prices(guide: int, seat: int, limit: int) -> tuple[str, ...]:
-    """The prices within the limit, best for oneself first."""
-    most = room(seat, limit)
-    return tuple(say_offer(guide, mark_for(seat, limit, n)) for n in range(most, -1, -1))
+    return _moves(*_key(view))[1]
 
 
 def thoughts(view: View) -> tuple[Candidate, ...]:
     """Every legal action with the thought behind it: accepting first, walking away last."""
+    return _moves(*_key(view))[0]
+
+
+def _key(view: View) -> tuple[int, int, int, int | None, int | None]:
     offered, asked = view.offered, view.asked
-    found = []
-    if offered and offered[-1] >= 0:
-        found.append(
-            Candidate(f"I accept, which brings me {offered[-1]} steps for sure.", action=ACCEPT)
-        )
-    found += _naming(
+    return (
         view.guide,
         view.seat,
         view.limit,
         offered[-1] if offered else None,
         asked[-1] if asked else None,
     )
-    found.append(Candidate("I walk away with nothing.", action=WALK))
-    return tuple(found)
 
 
-@lru_cache(maxsize=4096)
-def _naming(
+@lru_cache(maxsize=8192)
+def _moves(
     guide: int, seat: int, limit: int, offered: int | None, asked: int | None
-) -> tuple[Candidate, ...]:
-    """Every price within the limit with its thought, best for oneself first."""
+) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """The candidates and their actions; prices within the limit, best for oneself first."""
     found = []
-    for steps, action in zip(
-        range(room(seat, limit), -1, -1), _prices(guide, seat, limit), strict=True
-    ):
+    if offered is not None and offered >= 0:
+        thought = f"I accept, which brings me {offered} steps for sure."
+        found.append(Candidate(thought, action=ACCEPT))
+    for steps in range(room(seat, limit), -1, -1):
         thought = f"I name a price that brings me {steps} steps"
         if offered is not None:
             thought += f", away from theirs by {steps - offered}"
         if asked is not None:
             thought += f", less than my last by {asked - steps}"
+        action = say_offer(guide, mark_for(seat, limit, steps))
         found.append(Candidate(f"{thought}.", action=action))
-    return tuple(found)
+    found.append(Candidate("I walk away with nothing.", action=WALK))
+    return tuple(found), tuple(str(candidate.action) for candidate in found)

@@ -160,9 +160,7 @@ class Haggling:
     def _ending(self, game: Game) -> tuple[str, dict[str, Any]]:
         mine, theirs = (game.gains()[seat] for seat in (self._seat, 1 - self._seat))
         zone = game.instance.zone
-        levels = [
-            zone > 0 and mine * LEVELS >= tenths * zone for tenths in range(1, LEVELS + 1)
-        ]
+        levels = [zone > 0 and mine * LEVELS >= tenths * zone for tenths in range(1, LEVELS + 1)]
         truths = zip(GOALS, (*levels, game.deal is None), strict=True)
         told = [(goal.text, true) for goal, true in truths]
         outcome = Outcome(

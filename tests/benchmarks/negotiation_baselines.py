@@ -24,7 +24,7 @@ from forethought.envs.rollouts import plan
 BETAS = (0.2, 0.3, 0.5, 0.7, 1.0)
 FLOORS = {
     "haggling-v0": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "campsite-v0": (14.0, 16.0, 18.0, 20.0, 22.0, 24.0),
+    "campsite-v0": (16.0, 18.0, 20.0, 22.0, 24.0, 26.0, 28.0),
 }
 POLICIES = {
     "haggling-v0": "forethought.envs.haggling.policies",

@@ -69,9 +69,7 @@ SAYING = (
 
 
 def scene(first: int = 0) -> Scene:
-    found = next(
-        i for i in split_instances("train") if i.priorities == (FOOD_FIRST, WOOD_FIRST)
-    )
+    found = next(i for i in split_instances("train") if i.priorities == (FOOD_FIRST, WOOD_FIRST))
     return Scene(type(found)(found.dialogue, found.priorities, first))
 
 

@@ -102,7 +102,7 @@ def test_actions_are_read_back_and_what_is_not_a_price_is_explained() -> None:
     assert parse_action("i accept your price", 40) == ACCEPT
     assert parse_action(WALK, 40) == WALK
     for text in ("I offer 42 or 43 coins.", "42", "", "I accept", "I offer coins."):
-        with pytest.raises(ValueError, match="say 'I accept your price.'"):
+        with pytest.raises(ValueError, match="say 'I accept your price"):
             parse_action(text, 40)
     for text in ("I offer 19 coins.", "I offer 61 coins.", "I offer 0 coins."):
         with pytest.raises(ValueError, match="20 to 60 coins in steps of 1"):
@@ -206,9 +206,7 @@ def test_the_outcome_tells_what_the_deal_was_worth() -> None:
 
 def test_the_state_tells_what_decides() -> None:
     env = Haggling()
-    number = next(
-        n for n in numbers_by_split()["train"] if instance_by_number(n).opener == BUYER
-    )
+    number = next(n for n in numbers_by_split()["train"] if instance_by_number(n).opener == BUYER)
     _, info = env.reset(seed=3, options={"instance": number, "seat": 0, "opponent": "linear"})
     assert "They gave way" not in info["state"]
     for _ in range(2):
@@ -292,9 +290,7 @@ def mean_share(choose: Any, opponents: tuple[str, ...], episodes: int = 400) -> 
             one.seed,
             choose,
         )[0]
-        for one in plan(
-            WORLD, split="validation", episodes=episodes, seed=0, opponents=opponents
-        )
+        for one in plan(WORLD, split="validation", episodes=episodes, seed=0, opponents=opponents)
     )
 
 
@@ -315,7 +311,7 @@ def test_knowing_beats_the_heuristic_which_beats_chance() -> None:
     assert chance + 0.05 < rule < known - 0.05
 
 
-@pytest.mark.parametrize("opponent", (*TRAINING, *UNSEEN))
+@pytest.mark.parametrize("opponent", [*TRAINING, *UNSEEN])
 def test_what_the_oracle_foresees_comes_true(opponent: str) -> None:
     env = Haggling()
     for one in plan(WORLD, split="test", episodes=40, seed=2, opponents=(opponent,)):
