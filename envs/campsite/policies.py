@@ -9,8 +9,8 @@ from forethought.envs.campsite.scene import View
 from forethought.envs.campsite.tactics import Temper, act
 from forethought.envs.registry import Bot
 
-HEURISTIC_BETA = 0.5
-HEURISTIC_FLOOR = 18.0
+HEURISTIC_BETA = 0.7
+HEURISTIC_FLOOR = 14.0
 """Settings of the heuristic: best mean on validation episodes of a grid, see
 `tests/benchmarks/negotiation_baselines.py`."""
 
@@ -28,7 +28,7 @@ def heuristic(
     candidate's thought stands with its own words.
     """
     view: View = observation.info["view"]
-    return _bound(observation, act(view, Temper(beta, start=33.0, floor=floor), rng))
+    return _bound(observation, act(view, Temper(beta, start=33.0, floor=floor, proud=False), rng))
 
 
 def _bound(observation: Observation, action: str) -> Candidate:

@@ -42,6 +42,8 @@ class Temper:
     """Points wanted at first."""
     floor: float = 14.0
     """Points wanted at last."""
+    proud: bool = True
+    """Whether walking away is better than less than the floor, as it is to many people."""
     opening: Literal["tells", "asks", "lies"] = "tells"
     """What is said of own needs: the truth, nothing, or that the item needed least is needed most.
     """
@@ -120,7 +122,7 @@ def act(view: View, temper: Temper, rng: random.Random) -> str:
     aim = wanted(view, temper)
     if view.pending is not None:
         brings = view.points(view.pending)
-        last = view.turn >= view.max_turns and brings > WALK_AWAY_POINTS
+        last = not temper.proud and view.turn >= view.max_turns and brings > WALK_AWAY_POINTS
         return ACCEPT if brings >= aim or last else REJECT
     settled = _settled(view, aim)
     if settled is not None:

@@ -21,10 +21,10 @@ from forethought.agent.types import Candidate, Episode, Observation
 from forethought.envs.registry import World, get_world
 from forethought.envs.rollouts import plan
 
-BETAS = (0.2, 0.3, 0.5, 0.7, 1.0)
+BETAS = {"haggling-v0": (0.2, 0.3, 0.5, 0.7, 1.0), "campsite-v0": (0.5, 0.7, 1.0, 1.5, 2.5)}
 FLOORS = {
     "haggling-v0": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3),
-    "campsite-v0": (16.0, 18.0, 20.0, 22.0, 24.0, 26.0, 28.0),
+    "campsite-v0": (8.0, 10.0, 12.0, 14.0, 16.0, 18.0),
 }
 POLICIES = {
     "haggling-v0": "forethought.envs.haggling.policies",
@@ -82,7 +82,7 @@ def grid(world: World, heuristic: Callable[..., Candidate], episodes: Sequence[E
     floors = FLOORS[world.id]
     print_line("beta / floor", *(f"{floor:g}" for floor in floors))
     print_line(*(["---"] * (len(floors) + 1)))
-    for beta in BETAS:
+    for beta in BETAS[world.id]:
         cells = []
         for floor in floors:
             policy = partial(heuristic, beta=beta, floor=floor)

@@ -40,6 +40,7 @@ from forethought.envs.campsite.tactics import (
     TEMPERS,
     TRAINING,
     UNSEEN,
+    Temper,
     act,
     likely_points,
     tell,
@@ -365,6 +366,19 @@ def test_partners_accept_what_they_want_and_reject_what_is_less(name: str) -> No
         view = there.view(1)
         brings = points(WOOD_FIRST, rest(take))
         assert act(view, temper, rng) == (ACCEPT if brings >= wanted(view, temper) else REJECT)
+
+
+def test_in_the_last_turn_a_partner_keeps_its_pride_and_the_heuristic_takes_what_it_can() -> None:
+    there = scene()
+    for turn in range(14):
+        there.act(turn % 2, "Hm.")
+    there.act(0, submit((3, 3, 0)))
+    view = there.view(1)
+    assert view.turn == view.max_turns
+    assert act(view, TEMPERS["linear"], random.Random(0)) == ACCEPT
+    proud, modest = Temper(1.0, floor=20.0), Temper(1.0, floor=20.0, proud=False)
+    assert act(view, proud, random.Random(0)) == REJECT
+    assert act(view, modest, random.Random(0)) == ACCEPT
 
 
 def test_partners_submit_what_was_agreed_in_words() -> None:
