@@ -48,7 +48,7 @@ REFUSE = "I am sorry, that is not enough for me."
 LEAST = "What could you do without?"
 _SETTLING, _SAYING = "I would settle for: ", " I say: "
 """How `thought_text` begins a thought that names amounts, and goes on to the words."""
-_SHOWN = 12
+_SHOWN = 8
 """Most bundles among the ideas for somebody who words messages."""
 RULES = (
     "You and your neighbour at a camp site divide three packages each of food, water and firewood"
@@ -140,7 +140,7 @@ def _settling(seat: int, priorities: Priorities, take: Amounts, said: str) -> st
 
 
 def ideas(view: View) -> tuple[Candidate, ...]:
-    """The thoughts alone, for somebody who words the messages: needs, and a dozen good bundles.
+    """The thoughts alone, for somebody who words the messages: needs, and a few good bundles.
 
     A deal to be answered leaves nothing to be worded: there the candidates keep their actions.
     """

@@ -50,7 +50,7 @@ def reward_of(env: Environment, policy: Policy, episode: Episode) -> float:
         assert isinstance(result, tuple)
         text, reward, over, _, info = result
         if over:
-            return reward
+            return float(reward)
 
 
 def best_known(seen: Observation, rng: random.Random) -> Candidate:

@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=3)
     given = parser.parse_args()
     raw: dict[str, Measure] = {"haggling-v0": haggling_raw, "campsite-v0": camp_raw}
-    report = {}
+    report: dict[str, dict[str, int]] = {}
     for world_id, rules in raw.items():
         heuristic = get_world(world_id).bots["heuristic"]
         measures = {

@@ -36,6 +36,7 @@ from forethought.envs.campsite.rules import (
 )
 from forethought.envs.campsite.scene import Scene
 from forethought.envs.campsite.tactics import (
+    AGREE,
     OFFERS,
     TEMPERS,
     TRAINING,
@@ -46,7 +47,7 @@ from forethought.envs.campsite.tactics import (
     tell,
     wanted,
 )
-from forethought.envs.campsite.text import AGREE, GOALS, REFUSE
+from forethought.envs.campsite.text import GOALS, REFUSE
 from forethought.envs.campsite.words import CampsiteWords
 from forethought.envs.campsite.world import WORLD, Campsite, show
 from forethought.envs.casino import GOALS as HUMAN_GOALS
