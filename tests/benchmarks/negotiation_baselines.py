@@ -59,9 +59,11 @@ def best_known(seen: Observation, rng: random.Random) -> Candidate:
 
     def worth(candidate: Candidate) -> float:
         chances = seen.info["oracle"](candidate, goals)
-        return sum(
-            goal.signed_weight * (chance or 0.0)
-            for goal, chance in zip(goals, chances, strict=True)
+        return float(
+            sum(
+                goal.signed_weight * (chance or 0.0)
+                for goal, chance in zip(goals, chances, strict=True)
+            )
         )
 
     return max(seen.candidates, key=worth)
