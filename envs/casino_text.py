@@ -6,6 +6,7 @@ state text of one seat. It never sees the other's priorities, a submitted deal o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from forethought.envs.casino_data import ITEMS, PACKAGES, POINTS, Dialogue
@@ -65,21 +66,28 @@ def _put(pair: tuple[T, T], seat: int, value: T) -> tuple[T, T]:
     return (value, pair[1]) if seat == 0 else (pair[0], value)
 
 
+@lru_cache(maxsize=4096)
+def _read(text: str, topic: str) -> tuple[tuple[Amount, ...], Stance, tuple[int, ...], str]:
+    """Amounts, mood, needs by item and the item named last (or nothing) of an utterance."""
+    wish = wishes(text)
+    mentioned = [word for word in tokens(text) if word in ITEMS]
+    return (
+        tuple(amounts(text, topic)),
+        stance(text),
+        tuple(wish.get(item, 0) for item in ITEMS),
+        mentioned[-1] if mentioned else "",
+    )
+
+
 def hear(talk: Talk, seat: int, text: str) -> Talk:
     """What is known after one more utterance."""
-    named = amounts(text, talk.topic)
-    mood = stance(text)
-    words = tokens(text)
-    wish = wishes(text)
-    mentioned = [word for word in words if word in ITEMS]
-    food, water, firewood = (
-        old + wish.get(item, 0) for item, old in zip(ITEMS, talk.wishes[seat], strict=True)
-    )
+    named, mood, wish, mentioned = _read(text, talk.topic)
+    food, water, firewood = (old + new for old, new in zip(talk.wishes[seat], wish, strict=True))
     talk = replace(
         talk,
         turns=talk.turns + 1,
         since=talk.since + 1,
-        topic=mentioned[-1] if mentioned else talk.topic,
+        topic=mentioned or talk.topic,
         wishes=_put(talk.wishes, seat, (food, water, firewood)),
         stances=_put(talk.stances, seat, mood),
     )

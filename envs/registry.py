@@ -60,6 +60,9 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
     {
         "avalon-v0": "forethought.envs.avalon.world",
         "bargaining-v0": "forethought.envs.bargaining.world",
+        "campsite-v0": "forethought.envs.campsite.world",
+        "campsite-words-v0": "forethought.envs.campsite.words",
+        "haggling-v0": "forethought.envs.haggling.world",
         "signpost-v0": "forethought.envs.signpost",
         "webshop-v0": "forethought.envs.webshop.world",
     }
