@@ -157,6 +157,7 @@ def train_value(
     control: bool,
     start: Path | None = None,
     device: str = "cpu",
+    threads: int = 1,
     resume: bool = False,
     as_json: bool,
 ) -> None:
@@ -167,9 +168,8 @@ def train_value(
     config = settings(base, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
     checkpoint = checkpoint_place(out, resume=resume)
-    fit = fit_of_shards(names, start=before, device=device, screen=screen) or _fit_of_traces(
-        load_traces(names, screen), before, device
-    )
+    sharded = fit_of_shards(names, start=before, device=device, threads=threads, screen=screen)
+    fit = sharded or _fit_of_traces(load_traces(names, screen), before, device, threads)
     began = time.perf_counter()
     with screen.progress() as tell:
         head = fit(config, checkpoint, lambda update, most, _: tell("train", update, most))
@@ -202,7 +202,7 @@ def train_value(
     )
 
 
-def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str) -> Fit:
+def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str, threads: int) -> Fit:
     """Training on traces in memory; a control starts from nothing."""
     from forethought.valuefn.fit import fit_head
 
@@ -212,6 +212,7 @@ def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str) -
         start=None if config.permute else start,
         checkpoint=checkpoint,
         device=device,
+        threads=threads,
         progress=progress,
     )
 

@@ -127,6 +127,9 @@ def train_value(
         typer.Option("--from", help="A head to go on from, with its sizes.", metavar="HEAD"),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads that train; more only where cores are idle.")
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that HEAD.checkpoint holds.")
     ] = False,
@@ -146,6 +149,7 @@ def train_value(
         control=control,
         start=start,
         device=device,
+        threads=threads,
         resume=resume,
         as_json=as_json,
     )

@@ -64,7 +64,7 @@ def write_shards(
 
 
 def fit_of_shards(
-    names: Sequence[str], *, start: "Head | None", device: str, screen: Screen
+    names: Sequence[str], *, start: "Head | None", device: str, threads: int, screen: Screen
 ) -> Fit | None:
     """Training on a folder of shards; `None` where none is named.
 
@@ -90,7 +90,12 @@ def fit_of_shards(
     from forethought.valuefn.shard_fit import fit_shards
 
     return lambda config, checkpoint, progress: fit_shards(
-        sharded[0], config, checkpoint=checkpoint, device=device, progress=progress
+        sharded[0],
+        config,
+        checkpoint=checkpoint,
+        device=device,
+        threads=threads,
+        progress=progress,
     )
 
 

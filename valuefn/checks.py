@@ -24,6 +24,16 @@ def check_device(name: str) -> None:
         raise ConfigError(f"device {name!r} cannot be used here; use cpu") from error
 
 
+def check_threads(threads: int) -> None:
+    """See that there is a thread to train on.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads must be 1 or more, not {threads}")
+
+
 def check_split(
     data: Dataset, train: NDArray[np.bool_], held: NDArray[np.bool_], focus: str
 ) -> None:

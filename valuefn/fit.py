@@ -13,7 +13,13 @@ from forethought.agent.types import Trace
 from forethought.valuefn.calibrate import crossed, fit_calibration
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.checkpoint import Checkpoint
-from forethought.valuefn.checks import check_device, check_split, encode_texts, never_reached
+from forethought.valuefn.checks import (
+    check_device,
+    check_split,
+    check_threads,
+    encode_texts,
+    never_reached,
+)
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.continuing import (
     check_start,
@@ -72,6 +78,7 @@ def fit_head(
     start: Head | None = None,
     checkpoint: Path | None = None,
     device: str = "cpu",
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Head:
     """Train and calibrate a head.
@@ -84,15 +91,18 @@ def fit_head(
         checkpoint: Folder where training is written down as it goes, and gone on from where it
             was. It is left there; delete it once the head is kept.
         device: Where networks are trained and texts encoded, as torch names it: `cpu`, `cuda`.
+        threads: Threads that train. More are faster where cores are idle, and much slower where
+            they are not; another number of them may change the last bits of a head.
         progress: Told the update, the most updates and the held-out loss.
 
     Raises:
         DataError: If there are too few episodes, one outcome only, or embeddings with NaN.
         HeadError: If the start has another encoder, or the checkpoint is of another run.
-        ConfigError: If the start has other sizes, or the device is not there.
+        ConfigError: If the start has other sizes, the device is not there, or `threads` is below 1.
         RunError: If training diverges.
     """
     check_device(device)
+    check_threads(threads)
     encoder = encoder or make_encoder(config.encoder, device)
     data = build_dataset(traces)
     if start is not None:
@@ -107,10 +117,10 @@ def fit_head(
     encoded = encode_texts(encoder, data)
     blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
     run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows, parts_of(encoder))
-    trained = _train(run, config, start, checkpoint, device, progress)
+    trained = _train(run, config, start, checkpoint, (device, threads), progress)
     scored = calibrated(run, trained)
     if config.refit:
-        trained = _refit(run, trained, config, start, checkpoint, device, progress)
+        trained = _refit(run, trained, config, start, checkpoint, (device, threads), progress)
     about: dict[str, Any] = {
         "data": {
             "episodes": len(data.episodes),
@@ -179,11 +189,11 @@ def _train(
     config: HeadConfig,
     start: Head | None,
     checkpoint: Path | None,
-    device: str,
+    where: tuple[str, int],
     progress: Progress | None,
 ) -> Trained:
     """Train until the held-out loss stops falling."""
-    trainer = _trainer(run, run.rows, config, start, device)
+    trainer = _trainer(run, run.rows, config, start, where)
     saved = _saved(trainer, checkpoint, "training", start)
     return trainer.run(progress, checkpoint=saved, look_first=start is not None or config.ridge > 0)
 
@@ -194,19 +204,19 @@ def _refit(
     config: HeadConfig,
     start: Head | None,
     checkpoint: Path | None,
-    device: str,
+    where: tuple[str, int],
     progress: Progress | None,
 ) -> Trained:
     """Train once more on all episodes, for as many updates as were best."""
     everything = np.sort(np.concatenate([run.rows, run.held]))
-    trainer = _trainer(run, everything, config, start, device)
+    trainer = _trainer(run, everything, config, start, where)
     saved = _saved(trainer, checkpoint, "refit", start)
     again = trainer.run(progress, checkpoint=saved, updates=trained.best[0])
     return Trained(again.weights, trained.history)
 
 
 def _trainer(
-    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, device: str
+    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, where: tuple[str, int]
 ) -> Trainer:
     source = MemorySource(
         run.data,
@@ -215,9 +225,9 @@ def _trainer(
         run.held,
         config,
         next_judged=OBJECTIVES[config.objective].next_judged,
-        device=device,
+        device=where[0],
     )
-    trainer = Trainer(source, config, device=device)
+    trainer = Trainer(source, config, device=where[0], threads=where[1])
     if start is not None:
         load_start(trainer.networks, start)
     elif config.ridge:

@@ -12,7 +12,7 @@ from pathlib import Path
 from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.checkpoint import Checkpoint
-from forethought.valuefn.checks import check_device, encode_texts
+from forethought.valuefn.checks import check_device, check_threads, encode_texts
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import outcome_counts
 from forethought.valuefn.encoders import make_encoder
@@ -37,6 +37,7 @@ def fit_shards(
     encoder: Encoder | None = None,
     checkpoint: Path | None = None,
     device: str = "cpu",
+    threads: int = 1,
     progress: Progress | None = None,
     window: int = WINDOW,
     sample: int = SAMPLE,
@@ -53,6 +54,7 @@ def fit_shards(
         checkpoint: Folder where training is written down as it goes, and gone on from where it
             was. It is left there; delete it once the head is kept.
         device: Where the networks are trained, as torch names it.
+        threads: Threads that train, as in `fit.fit_head`.
         progress: Told the update, the most updates and the held-out loss.
         window: Bytes of features held in memory at a time.
         sample: Training rows, and held-out rows, kept for what needs rows at hand.
@@ -66,6 +68,7 @@ def fit_shards(
         RunError: If training diverges.
     """
     check_device(device)
+    check_threads(threads)
     if config.refit:
         raise ConfigError("refit needs all episodes in memory; train on traces, or without refit")
     if config.ridge:
@@ -95,6 +98,7 @@ def fit_shards(
         source,
         config.model_copy(update={"steps": updates}),
         device=device,
+        threads=threads,
         every=every,
         patience=max(PATIENCE, math.ceil(one_pass / every)),
     )

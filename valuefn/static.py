@@ -1,7 +1,7 @@
 """Static token embeddings: the mean of a sentence model's input vectors, without the model.
 
 Each token counts by itself, whatever stands beside it, so a text costs a look-up for each token:
-meanings of words at a hundredth of the price of the sentence model, without its sense of order.
+meanings of words without running the sentence model, and without its sense of order.
 The table is that of `all-MiniLM-L6-v2`, as `sentence` finds it; nothing more is downloaded.
 """
 

@@ -1,8 +1,8 @@
 """The training loop: updates, looks at held-out rows, early stopping.
 
 Knows a source of tensors and a row of `objectives`; not texts, files, traces or calibration. All
-randomness comes from the seed of the configuration, and tiny networks run on one thread, so equal
-seeds give bit-equal weights on a CPU.
+randomness comes from the seed of the configuration, and networks run on one thread unless told
+otherwise, so equal seeds give bit-equal weights on a CPU.
 
 Departures from PNLC (arXiv 2505.18098): outcome sentences and goals of other episodes among the
 training goals; an ensemble on bootstrap samples of episodes; held-out episodes stop the training;
@@ -80,6 +80,7 @@ class Trainer:
         source: The data.
         config: The settings.
         device: Where the networks lie; the source's tensors must lie there too.
+        threads: Threads of the CPU that train. Equal numbers of them give equal bits.
         every: Updates between looks at the held-out rows.
         patience: Looks without improvement after which training stops.
     """
@@ -90,11 +91,12 @@ class Trainer:
         config: HeadConfig,
         *,
         device: str = "cpu",
+        threads: int = 1,
         every: int = EVALUATE_EVERY,
         patience: int = PATIENCE,
     ) -> None:
         self.source, self.config = source, config
-        self.every, self.patience = every, patience
+        self.threads, self.every, self.patience = threads, every, patience
         self.row = OBJECTIVES[config.objective]
         self.networks = make_networks(source.sizes, config, device)
         self._rng = np.random.default_rng([config.seed, 1])
@@ -128,7 +130,7 @@ class Trainer:
             HeadError: If the checkpoint is of another run, or damaged.
         """
         before = torch.get_num_threads()
-        torch.set_num_threads(1)
+        torch.set_num_threads(self.threads)
         try:
             return self._run(progress, checkpoint, updates, look_first=look_first)
         finally:

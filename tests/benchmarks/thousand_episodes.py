@@ -36,7 +36,7 @@ def stage(stages: Stages, name: str) -> Iterator[None]:
     stages[name] = (round(found[0], 2), round(found[1], 2))
 
 
-def run(encoder_name: str, row: str, folder: Path) -> dict[str, object]:
+def run(encoder_name: str, row: str, threads: int, folder: Path) -> dict[str, object]:
     stages: Stages = {}
     path = folder / "traces.jsonl"
     write_traces(path, casino_traces()[:1000])
@@ -50,7 +50,8 @@ def run(encoder_name: str, row: str, folder: Path) -> dict[str, object]:
     with stage(stages, "read"):
         traces = read_traces(path).traces
     with stage(stages, "train and calibrate"):
-        head = fit_head(traces, head_config(row, encoder=encoder_name), encoder=encoder)
+        settings = head_config(row, encoder=encoder_name)
+        head = fit_head(traces, settings, encoder=encoder, threads=threads)
     with stage(stages, "save"):
         head.save_pretrained(folder / f"head-{encoder_name}")
     counted = [found for name, found in stages.items() if "not counted" not in name]
@@ -59,6 +60,7 @@ def run(encoder_name: str, row: str, folder: Path) -> dict[str, object]:
     return {
         "encoder": encoder_name,
         "row": row,
+        "threads": threads,
         "episodes": len(traces),
         "thoughts": sum(len(trace.steps) for trace in traces),
         "stages_seconds_and_processor_seconds": stages,
@@ -72,10 +74,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoders", default="hashed,static", help="joined by commas")
     parser.add_argument("--row", default="iql")
+    parser.add_argument("--threads", type=int, default=2, help="threads that train")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name in options.encoders.split(","):
-            found = run(name, options.row, Path(folder))
+            found = run(name, options.row, options.threads, Path(folder))
             sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

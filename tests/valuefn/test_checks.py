@@ -97,3 +97,11 @@ def test_embeddings_of_mixed_widths() -> None:
 def test_a_device_that_is_not_there(device: str) -> None:
     with pytest.raises(ConfigError, match=f"device '{device}' cannot be used here; use cpu"):
         fit_head(invented_traces(40), TINY, device=device)
+
+
+def test_training_needs_a_thread_and_two_of_them_repeat_themselves() -> None:
+    config = head_config(members=1, hidden=8, steps=25, batch=32)
+    with pytest.raises(ConfigError, match="threads must be 1 or more, not 0"):
+        fit_head(invented_traces(40), config, threads=0)
+    one, again = (fit_head(invented_traces(40), config, threads=2) for _ in range(2))
+    assert all((one.weights[name] == again.weights[name]).all() for name in one.weights)
