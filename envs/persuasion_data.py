@@ -13,11 +13,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.errors import DataError
+from forethought.envs.options import data_folder
 
-PLACE = "FORETHOUGHT_DATA"
-"""Environment variable that names the folder of data sets."""
 FOLDER = "persuasion_for_good"
+FILES = ("full_dialog.csv", "full_info.csv")
 _ROLES = ("0", "1")
 
 
@@ -40,24 +40,6 @@ class Talk:
     """What the persuadee gave, dollars."""
 
 
-def data_folder() -> Path:
-    """Where the data set lies.
-
-    Raises:
-        ConfigError: If `FORETHOUGHT_DATA` is not set, or holds no such folder.
-    """
-    root = os.environ.get(PLACE)
-    if not root:
-        raise ConfigError(
-            f"PersuasionForGood is not part of this package: set {PLACE} to the folder that holds"
-            f" {FOLDER}/full_dialog.csv and {FOLDER}/full_info.csv"
-        )
-    folder = Path(root) / FOLDER
-    if not folder.is_dir():
-        raise ConfigError(f"{PLACE} is {root}, which holds no folder {FOLDER}")
-    return folder
-
-
 def read_talks(folder: str | os.PathLike[str] | None = None) -> tuple[Talk, ...]:
     """All dialogues, in the order of the file.
 
@@ -68,12 +50,14 @@ def read_talks(folder: str | os.PathLike[str] | None = None) -> tuple[Talk, ...]
         ConfigError: If the data set cannot be found.
         DataError: If a file cannot be read, or is not of that form.
     """
-    place = Path(folder) if folder is not None else data_folder()
+    place = (
+        Path(folder) if folder is not None else data_folder(FOLDER, "PersuasionForGood is", *FILES)
+    )
     turns: dict[str, list[Turn]] = {}
     given: dict[str, float] = {}
-    for row in _rows(place / "full_dialog.csv", ("Unit", "B4", "B2")):
+    for row in _rows(place / FILES[0], ("Unit", "B4", "B2")):
         turns.setdefault(row["B2"], []).append(Turn(int(row["B4"]), _plain(row["Unit"])))
-    for row in _rows(place / "full_info.csv", ("B2", "B4", "B6")):
+    for row in _rows(place / FILES[1], ("B2", "B4", "B6")):
         if row["B4"] == _ROLES[1]:
             given[row["B2"]] = _dollars(row["B6"], row["B2"])
     lacking = [name for name in turns if name not in given]

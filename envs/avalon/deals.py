@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from forethought.agent.errors import ConfigError
 from forethought.envs.avalon.rules import ASSASSIN, MERLIN, MINION, SERVANT, cast
+from forethought.envs.options import read_number
 
 SEATS = (SERVANT, MERLIN, MINION, ASSASSIN)
 """The role behind each number of the option `seat`."""
@@ -43,11 +44,11 @@ def options_of(options: Mapping[str, Any]) -> Chosen:
     unknown = set(options) - OPTIONS
     if unknown:
         raise ConfigError(f"avalon-v0 has no option {', '.join(sorted(unknown))}")
-    players = _number(options, "players", 5)
+    players = read_number(options, "players", int, 5)
     specials = _names(options.get("roles") or ())
     role = options.get("role")
     if role is None:
-        seat = _number(options, "seat", 0)
+        seat = read_number(options, "seat", int, 0)
         if not 0 <= seat < len(SEATS):
             raise ConfigError(f"seat must be 0 to {len(SEATS) - 1}, not {seat}")
         role = SEATS[seat]
@@ -55,7 +56,7 @@ def options_of(options: Mapping[str, Any]) -> Chosen:
     if role not in there:
         raise ConfigError(f"this game has no {role}; its roles are {', '.join(sorted(set(there)))}")
     instance = options.get("instance")
-    number = None if instance is None else _number(options, "instance", 0)
+    number = None if instance is None else read_number(options, "instance", int, 0)
     if number is not None and number < 0:
         raise ConfigError(f"instance must be 0 or more, not {number}")
     discussion = options.get("discussion", False)
@@ -87,11 +88,3 @@ def _names(given: Any) -> frozenset[str]:
     if not isinstance(given, Iterable):
         raise ConfigError(f"roles must be a list of roles, not {given!r}")
     return frozenset(str(name) for name in given)
-
-
-def _number(options: Mapping[str, Any], name: str, default: int) -> int:
-    value = options.get(name, default)
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{name} must be a number, not {value!r}") from None

@@ -1,9 +1,9 @@
 """The `bargaining-v0` environment: the rules behind text, with a scripted opponent inside."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import cycle, product
-from typing import Any, TypeVar
+from typing import Any
 
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Candidate, Observation, Outcome
@@ -23,23 +23,11 @@ from forethought.envs.bargaining.text import (
     state_text,
     thoughts,
 )
+from forethought.envs.options import read_number
 from forethought.envs.registry import Bot, World
 
 SUCCESS_POINTS = 5
 """Points from which an episode counts as a success: half of what there is."""
-
-
-Number = TypeVar("Number", int, float)
-
-
-def _number(
-    options: Mapping[str, Any], name: str, kind: Callable[[Any], Number], default: Number
-) -> Number:
-    value = options.get(name, default)
-    try:
-        return kind(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{name} must be a number, not {value!r}") from None
 
 
 class Bargaining:
@@ -79,14 +67,14 @@ class Bargaining:
             raise ConfigError(f"bargaining-v0 has no option {', '.join(sorted(unknown))}")
         self._rng = random.Random(f"bargaining {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
-        instance = instance_by_number(_number(options, "instance", int, anywhere))
-        self._seat = _number(options, "seat", int, 0)
+        instance = instance_by_number(read_number(options, "instance", int, anywhere))
+        self._seat = read_number(options, "seat", int, 0)
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         if self._opponent not in OPPONENTS:
             raise UnknownName("opponent", self._opponent, OPPONENTS)
-        discount = _number(options, "discount", float, 1.0)
+        discount = read_number(options, "discount", float, 1.0)
         if not 0 < discount <= 1:
             raise ConfigError(f"discount must lie in (0, 1], not {discount}")
         game = Game(instance, discount=discount)

@@ -14,6 +14,7 @@ from forethought.envs.campsite.scene import Scene, View, describe
 from forethought.envs.campsite.tactics import TEMPERS, TRAINING, UNSEEN, Temper, act, neighbour
 from forethought.envs.campsite.text import GOALS, RULES, observe, thoughts
 from forethought.envs.casino import SUCCESS_POINTS
+from forethought.envs.options import read_number
 from forethought.envs.registry import World
 
 
@@ -54,8 +55,8 @@ class Campsite:
             raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
         self._rng = random.Random(f"campsite {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
-        scene = Scene(instance_by_number(_whole(options, "instance", anywhere)))
-        self._seat = _whole(options, "seat", 0)
+        scene = Scene(instance_by_number(read_number(options, "instance", int, anywhere)))
+        self._seat = read_number(options, "seat", int, 0)
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
@@ -117,14 +118,6 @@ def refused(
     text, info = show(scene, seat)
     said = f"{text}\nThat is not possible: {error}."
     return said, 0.0, False, False, info | {"invalid": True}
-
-
-def _whole(options: Mapping[str, Any], name: str, default: int) -> int:
-    value = options.get(name, default)
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{name} must be a number, not {value!r}") from None
 
 
 WORLD = World(

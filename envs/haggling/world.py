@@ -33,6 +33,7 @@ from forethought.envs.haggling.text import (
     state_text,
     thoughts,
 )
+from forethought.envs.options import read_number
 from forethought.envs.registry import World
 
 SUCCESS_TENTHS = 5
@@ -79,8 +80,8 @@ class Haggling:
             raise ConfigError(f"haggling-v0 has no option {', '.join(sorted(unknown))}")
         self._rng = random.Random(f"haggling {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
-        instance = instance_by_number(_whole(options, "instance", anywhere))
-        self._seat = _whole(options, "seat", 0)
+        instance = instance_by_number(read_number(options, "instance", int, anywhere))
+        self._seat = read_number(options, "seat", int, 0)
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
@@ -192,14 +193,6 @@ def _move(game: Game, action: str) -> None:
         game.walk()
     else:
         game.offer(int(move))
-
-
-def _whole(options: Mapping[str, Any], name: str, default: int) -> int:
-    value = options.get(name, default)
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{name} must be a number, not {value!r}") from None
 
 
 WORLD = World(

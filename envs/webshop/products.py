@@ -17,10 +17,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.errors import DataError
+from forethought.envs.options import data_folder
 
-PLACE = "FORETHOUGHT_DATA"
-"""Environment variable that names the folder of data sets."""
 FOLDER = "webshop_1k"
 PRODUCTS = "products_1000.json"
 LABELS = "items_ins_v2_1000.json"
@@ -91,22 +90,13 @@ _ROWS = TypeAdapter(list[_Row])
 _LABELS = TypeAdapter(dict[str, _Label])
 
 
-def data_folder() -> Path:
-    """Where the data set lies.
+def shop_folder() -> Path:
+    """Where the products lie.
 
     Raises:
         ConfigError: If `FORETHOUGHT_DATA` is not set, or holds no such folder.
     """
-    root = os.environ.get(PLACE)
-    if not root:
-        raise ConfigError(
-            f"WebShop's products are not part of this package: set {PLACE} to the folder that holds"
-            f" {FOLDER}/{PRODUCTS} and {FOLDER}/{LABELS}"
-        )
-    folder = Path(root) / FOLDER
-    if not folder.is_dir():
-        raise ConfigError(f"{PLACE} is {root}, which holds no folder {FOLDER}")
-    return folder
+    return data_folder(FOLDER, "WebShop's products are", PRODUCTS, LABELS)
 
 
 def read_products(folder: str | os.PathLike[str] | None = None) -> tuple[Product, ...]:
@@ -119,7 +109,7 @@ def read_products(folder: str | os.PathLike[str] | None = None) -> tuple[Product
         ConfigError: If the data set cannot be found.
         DataError: If a file cannot be read, or is not of that form.
     """
-    place = Path(folder) if folder is not None else data_folder()
+    place = Path(folder) if folder is not None else shop_folder()
     rows = _read(place / PRODUCTS, _ROWS)
     labels = _read(place / LABELS, _LABELS)
     if not rows:

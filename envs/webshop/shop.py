@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from forethought.agent.errors import ConfigError, DataError
 from forethought.envs.registry import SPLITS
-from forethought.envs.webshop.products import Product, data_folder, read_products
+from forethought.envs.webshop.products import Product, read_products, shop_folder
 from forethought.envs.webshop.search import Index
 
 SHARES: Mapping[str, float] = MappingProxyType({"train": 0.6, "validation": 0.15, "test": 0.25})
@@ -145,7 +145,7 @@ def open_shop(folder: str | os.PathLike[str] | None = None) -> Shop:
         DataError: If a file cannot be read, or is not of that form.
         MissingExtra: If bm25s is not installed.
     """
-    place = Path(folder) if folder is not None else data_folder()
+    place = Path(folder) if folder is not None else shop_folder()
     return _opened(place.resolve())
 
 

@@ -15,9 +15,10 @@ import pytest
 from forethought.agent.errors import ConfigError, DataError, MissingExtra
 from forethought.agent.types import Candidate, Observation
 from forethought.envs.check import check_environment, shown
+from forethought.envs.options import PLACE
 from forethought.envs.registry import get_world
 from forethought.envs.webshop import shop as shops
-from forethought.envs.webshop.products import FOLDER, LABELS, PLACE, PRODUCTS, read_products
+from forethought.envs.webshop.products import FOLDER, LABELS, PRODUCTS, read_products
 from forethought.envs.webshop.reading import read_instruction
 from forethought.envs.webshop.shop import open_shop
 from forethought.envs.webshop.text import GOALS, NOTHING
