@@ -23,11 +23,11 @@ from forethought.agent.types import Candidate, Estimate, Evidence, Goal
 ASKED_PROMPT = """\
 {situation}
 
-Plans:
-{plans}
-
 Outcomes:
 {outcomes}
+
+Plans:
+{plans}
 
 How likely is each outcome in the end, if you follow a plan now? Give whole numbers from 0 (never) \
 to 100 (certain).
@@ -49,6 +49,7 @@ class Asked(Unbound):
     Args:
         together: Most candidates in one call.
         prompt: Template with `{situation}`, `{plans}`, `{outcomes}`, `{count}` and `{example}`.
+            Lines that a planner added to the state, such as the plan so far, open `{plans}`.
 
     Raises:
         ConfigError: If `together` is below 1 or the template has unknown fields.
@@ -118,13 +119,16 @@ class _Asking:
                 f"there is no list of {len(goals)} numbers from 0 to 100 for {', '.join(lacking)}"
             )
 
+        # lines that a planner adds to the state come late: what calls share is read once
+        turn = self._desk.turn
+        added = state.removeprefix(turn.state) if state.startswith(f"{turn.state}\n") else ""
         numbers = {"type": "integer", "minimum": 0, "maximum": 100}
         row = {"type": "array", "items": numbers, "minItems": len(goals), "maxItems": len(goals)}
         await self._desk.ask(
             "evaluate",
             self._prompt.format(
-                situation=situation(replace(self._desk.turn, state=state)),
-                plans="\n".join(map(_plan, names, candidates)),
+                situation=situation(replace(turn, state=state.removesuffix(added))),
+                plans="\n".join([*added.split("\n")[1:], *map(_plan, names, candidates)]),
                 outcomes="\n".join(f"{n}. {goal.text}" for n, goal in enumerate(goals, start=1)),
                 count=len(goals),
                 example=f'{{"p1": {[50] * len(goals)}}}',

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from forethought.agent.errors import ConfigError, DataError, MissingExtra
+from forethought.agent.models.limits import Limiter
 from forethought.agent.models.requests import check_requests_allowed
 from forethought.agent.protocols import Hear
 from forethought.agent.types import Reply, Request
@@ -37,6 +38,12 @@ _SPIN = "10000"
 """How often a waiting engine thread looks before it sleeps. Left alone they spin for good, and one
 busy neighbour makes two threads ten times slower than one."""
 
+_SLOTS = 2
+"""Prompts kept as read. Planners ask two kinds of question in turns (what could be done, what it is
+worth), and what a prompt shares with the last one of its kind is not read again."""
+_ALIKE = 0.8
+"""Share of a prompt that must be in a slot for it to go there, else the slot unused for longest."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
@@ -51,13 +58,15 @@ class _Settings:
 _Place = tuple[int, _Settings]
 """The process comes first: a fork has none of its parent's threads and needs servers of its own."""
 _servers: dict[_Place, Any] = {}
+_lines: dict[_Place, Limiter] = {}
 _lock = threading.Lock()
 
 
 class LlamaCppModel:
     """A GGUF file on llama.cpp, in this process.
 
-    Equal requests with equal seeds get equal replies. Prefixes are native and schemas constrain.
+    Equal requests with equal seeds get equal replies, whatever else is asked meanwhile: requests
+    are served one after another. Prefixes are native and schemas constrain.
 
     Args:
         file: The GGUF file.
@@ -112,7 +121,8 @@ class LlamaCppModel:
                 context.
             ModelUnavailable: If the server gave no answer.
         """
-        return await (await self._served()).complete(request)
+        async with self._turn():
+            return await (await self._served()).complete(request)
 
     async def stream(self, request: Request, hear: Hear) -> Reply:
         """As `complete`, heard while it is written.
@@ -122,12 +132,18 @@ class LlamaCppModel:
             ModelRefused: As `complete`.
             ModelUnavailable: As `complete`.
         """
-        return await (await self._served()).stream(request, hear)
+        async with self._turn():
+            return await (await self._served()).stream(request, hear)
 
     @property
     def calls_tools(self) -> bool:
         """False: the engine puts tools into the prompt and leaves calls in the text unread."""
         return False
+
+    def _turn(self) -> AbstractAsyncContextManager[object]:
+        """One request at a time: two computed together can differ from each alone."""
+        place = (os.getpid(), self._settings)
+        return _lines.setdefault(place, Limiter(concurrency=1)).slot(0, 0)
 
     async def _served(self) -> OpenAIModel:
         """The model behind the server, started where it does not run yet."""
@@ -243,13 +259,15 @@ def _start(settings: _Settings) -> Any:
     engine = _engine()
     params = engine.CommonParams()
     params.model.path = settings.file
-    params.n_ctx = settings.context
+    params.n_ctx = _SLOTS * settings.context
+    params.n_parallel = _SLOTS
+    params.slot_prompt_similarity = _ALIKE
     params.n_gpu_layers = settings.gpu_layers
     params.cpuparams.n_threads = settings.threads
     params.cpuparams_batch.n_threads = max(settings.threads, _cores())
     params.verbosity = -1  # prints nothing
     params.ui = False
-    params.cache_ram_mib = 0  # no second cache of prompts beside the slot's own
+    params.cache_ram_mib = 0  # no second cache of prompts beside the slots' own
     try:
         return engine.Server(params)
     except (RuntimeError, ValueError, OSError) as error:

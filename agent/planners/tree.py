@@ -51,7 +51,7 @@ from forethought.agent.types import Candidate, Decision
 TREE_PROMPT = """\
 {situation}
 
-{plan}{moves}Name {count} different things you could do {when}, each with its reason, one sentence \
+{moves}{plan}Name {count} different things you could do {when}, each with its reason, one sentence \
 each; begin each with "I".
 Reply with a JSON object with the list "thoughts"."""
 

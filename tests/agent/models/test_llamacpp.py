@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from forethought.agent.errors import ConfigError, DataError, MissingExtra, ModelRefused
@@ -58,6 +59,29 @@ async def test_equal_seeds_give_equal_texts(builtin: BuiltinModel) -> None:
     warm = [(await builtin.complete(ask(seed, 1.5))).text for seed in (1, 2, 3, 1, 2, 3)]
     assert warm[:3] == warm[3:]
     assert len(set(warm)) > 1
+
+
+async def test_what_is_asked_meanwhile_changes_no_reply(builtin: BuiltinModel) -> None:
+    asked = [
+        Request((Message("user", f"Tell of {n} ships."),), max_tokens=24, temperature=0.8, seed=n)
+        for n in range(4)
+    ]
+    alone = [(await builtin.complete(request)).text for request in asked]
+    together = await asyncio.gather(*map(builtin.complete, asked))
+    assert [reply.text for reply in together] == alone
+
+
+def test_two_kinds_of_question_in_turns_are_each_read_once(builtin: BuiltinModel) -> None:
+    shared = "Apples cost two coins, pears three. " * 12
+    read: dict[str, list[int]] = {"What could you do? ": [], "How likely is that? ": []}
+    for number in range(2):
+        for kind, tokens in read.items():
+            message = {"role": "user", "content": f"{shared}{kind * 16}{number}"}
+            body = {"messages": [message], "max_tokens": 1}
+            answer = httpx.post(f"{builtin.start()}/chat/completions", json=body, timeout=60)
+            tokens.append(answer.json()["timings"]["prompt_n"])
+    for first, again in read.values():
+        assert again < 0.1 * first
 
 
 async def test_a_prefix_is_continued_natively(builtin: BuiltinModel) -> None:
