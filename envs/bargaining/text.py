@@ -133,6 +133,9 @@ def state_text(view: View) -> str:
         f"Turn {view.turn} of {view.max_turns}, my turns left {view.turns_left}.",
         f"Leaving them eight, six, five, four or three points lets me have {room}.",
     ]
+    if view.discount < 1:
+        lasts = view.discount ** max(0, view.turn - 2)
+        parts.append(f"Of every point {lasts:.2f} is left, {lasts * view.discount:.2f} next turn.")
     if not asks:
         parts.append("They have not asked for anything yet.")
         return " ".join(parts)

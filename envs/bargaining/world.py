@@ -9,7 +9,13 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
 from forethought.envs.bargaining.instances import instance_by_number, numbers_by_split
-from forethought.envs.bargaining.opponents import OPPONENTS, TRAINING, UNSEEN, Opponent
+from forethought.envs.bargaining.opponents import (
+    OPPONENTS,
+    TRAINING,
+    UNSEEN,
+    Opponent,
+    anything,
+)
 from forethought.envs.bargaining.oracle import Foresight
 from forethought.envs.bargaining.rules import TOTAL, Game, rest, worth
 from forethought.envs.bargaining.sparring import SPARRING
@@ -46,7 +52,7 @@ class Bargaining:
         self._game: Game | None = None
         self._seat = 0
         self._opponent = ""
-        self._act: Opponent = OPPONENTS[TRAINING[0]]
+        self._act: Opponent = anything
         self._rng = random.Random(0)
 
     def reset(
