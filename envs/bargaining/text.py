@@ -148,7 +148,7 @@ def state_text(view: View) -> str:
         f" on average {sum(wanted) / len(wanted):.1f}.",
         f"They ask for {sum(asks[-1])} of {sum(view.pool)} items, at first {sum(asks[0])}.",
         f"They gave up {wanted[0] - wanted[-1]:.1f} in all and {gave:.1f} just now.",
-        f"Chances in ten that they ask by chance: {round(10 * belief.by_chance)}.",
+        f"Chances in ten that they ask by chance: {round(10 * belief.by_chance + _HALVES_UP)}.",
     ]
     below = ", ".join([str(_room(leavings, wanted[-1] - less)) for less in (0, 1, 2, 3)])
     parts.append(f"Meeting their ask, or one, two or three points less, leaves me {below}.")
@@ -273,6 +273,8 @@ def thoughts(view: View) -> tuple[Candidate, ...]:
 
 _NEAR, _ROUGH = 1, 3
 """Points short of their ask that still are nearly, and roughly, what they ask for."""
+_HALVES_UP = 1e-6
+"""Added before rounding, so that a half is rounded alike in whatever order it was added up."""
 
 
 def _meeting(
@@ -283,7 +285,7 @@ def _meeting(
     In the order of `bundles`; a chance of the values that the other may have.
     """
     short = _shortfalls(pool, mine, ask)
-    chances = 10 * np.asarray(weights) @ short
+    chances = 10 * np.asarray(weights) @ short + _HALVES_UP
     found: list[tuple[float, float, float]] = chances.reshape(3, -1).T.round().tolist()
     return found
 
