@@ -114,9 +114,7 @@ def possible_values(pool: Bundle, mine: Bundle) -> Possible:
     return Possible(
         tuple(zip(*vectors, strict=True)),
         points,
-        tuple(
-            tuple([1 / max(1, count[level]) for count in counts]) for level in range(TOTAL + 1)
-        ),
+        tuple(tuple([1 / max(1, count[level]) for count in counts]) for level in range(TOTAL + 1)),
     )
 
 

@@ -44,7 +44,7 @@ def offered(game: Game, take: Bundle) -> int:
 
 
 def answer(game: Game, wanted: float, rng: random.Random) -> Bundle | None:
-    """Agree to what is worth as much as is wanted, else ask for as little above that as possible."""
+    """Agree to what is worth as much as is wanted, else ask for as little above as possible."""
     if game.offers and offered(game, game.offers[-1]) >= wanted:
         return None
     return _ask(game, wanted, rng)

@@ -12,14 +12,12 @@ Points = tuple[int, int]
 def frontier(instance: Instance) -> frozenset[Points]:
     """The points of the divisions that leave nobody better off without leaving the other worse."""
     one, other = instance.values
-    found = {
-        (worth(one, b), worth(other, rest(instance.pool, b))) for b in bundles(instance.pool)
-    }
-    return frozenset(
-        each
-        for each in found
-        if not any(a >= each[0] and b >= each[1] and (a, b) != each for a, b in found)
-    )
+    found = [(worth(one, b), worth(other, rest(instance.pool, b))) for b in bundles(instance.pool)]
+    kept: list[Points] = []
+    for points in sorted(found, reverse=True):
+        if not kept or points[1] > kept[-1][1]:
+            kept.append(points)
+    return frozenset(kept)
 
 
 @lru_cache(maxsize=1024)

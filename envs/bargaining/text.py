@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,9 +188,8 @@ class _Table:
 
     left: tuple[Bundle, ...]
     """What the other would get."""
-    thoughts: tuple[str, ...]
-    """The thought, with gaps for what is left to the other, how far that is from their ask, in how
-    many cases of ten it meets that, and how much more it is than this player left them before."""
+    openings: tuple[str, ...]
+    """How the thought begins."""
     actions: tuple[str, ...]
     by_worth: tuple[tuple[int, tuple[int, ...]], ...]
     """Own points with the places of the bundles worth that much, most points first."""
@@ -201,12 +201,7 @@ def _table(pool: Bundle, mine: Bundle) -> _Table:
     own = [worth(mine, take) for take in takes]
     return _Table(
         tuple(rest(pool, take) for take in takes),
-        tuple(
-            f"I ask for {points} points, which leaves them about %.1f, short of their ask by %.1f."
-            " Chances in ten that it meets their ask: %d, nearly: %d, roughly: %d."
-            " It is %.1f more than I left them before."
-            for points in own
-        ),
+        tuple(f"I ask for {points} points, which leaves them about " for points in own),
         tuple(say_offer(take) for take in takes),
         tuple(
             (points, tuple(place for place, n in enumerate(own) if n == points))
@@ -275,18 +270,24 @@ _NEAR, _ROUGH = 1, 3
 """Points short of their ask that still are nearly, and roughly, what they ask for."""
 _HALVES_UP = 1e-6
 """Added before rounding, so that a half is rounded alike in whatever order it was added up."""
+_TENTHS = 11
+"""Ways that a chance in tenths can come out."""
+_CHANCES = tuple(
+    f"Chances in ten that it meets their ask: {meets}, nearly: {near}, roughly: {rough}."
+    for meets, near, rough in product(range(_TENTHS), repeat=3)
+)
 
 
-def _meeting(
-    pool: Bundle, mine: Bundle, weights: tuple[float, ...], ask: Bundle
-) -> list[tuple[float, float, float]]:
+def _meeting(pool: Bundle, mine: Bundle, weights: tuple[float, ...], ask: Bundle) -> list[int]:
     """Chances in ten that what each bundle leaves is their ask, nearly, or roughly.
 
-    In the order of `bundles`; a chance of the values that the other may have.
+    In the order of `bundles`, as places in `_CHANCES`; a chance of the values that the other may
+    have.
     """
-    short = _shortfalls(pool, mine, ask)
-    chances = 10 * np.asarray(weights) @ short + _HALVES_UP
-    found: list[tuple[float, float, float]] = chances.reshape(3, -1).T.round().tolist()
+    chances = np.rint(np.array(weights) @ _shortfalls(pool, mine, ask) + _HALVES_UP)
+    many = chances.size // 3
+    meets, near, rough = chances[:many], chances[many : 2 * many], chances[2 * many :]
+    found: list[int] = ((meets * _TENTHS + near) * _TENTHS + rough).astype(np.intp).tolist()
     return found
 
 
@@ -294,12 +295,12 @@ def _meeting(
 def _shortfalls(pool: Bundle, mine: Bundle, ask: Bundle) -> NDArray[np.float64]:
     """Whether each bundle leaves the other its ask, nearly, roughly; by value vector.
 
-    Shape `(V, 3 * B)`, zeros and ones.
+    Shape `(V, 3 * B)`, zeros and tens.
     """
     points = possible_values(pool, mine).points
-    left = np.asarray([points[other] for other in _table(pool, mine).left]).T
-    gap = np.asarray(points[ask])[:, None] - left
-    return np.concatenate([gap <= 0, gap <= _NEAR, gap <= _ROUGH], axis=1).astype(np.float64)
+    left = np.array([points[other] for other in _table(pool, mine).left]).T
+    gap = np.array(points[ask])[:, None] - left
+    return 10.0 * np.concatenate([gap <= 0, gap <= _NEAR, gap <= _ROUGH], axis=1)
 
 
 @lru_cache(maxsize=1024)
@@ -310,12 +311,20 @@ def _asking(
     table = _table(pool, mine)
     wanted = value_to_them(belief.likely, ask)
     theirs = _leavings(pool, mine, belief.likely).theirs
-    meeting = _meeting(pool, mine, belief.weights, ask)
     return tuple(
         [
-            Candidate(thought % (left, wanted - left, *chances, left - before), "", action)
-            for thought, left, chances, action in zip(
-                table.thoughts, theirs, meeting, table.actions, strict=True
+            Candidate(
+                f"{opening}{left:.1f}, short of their ask by {wanted - left:.1f}."
+                f" {_CHANCES[chances]} It is {left - before:.1f} more than I left them before.",
+                "",
+                action,
+            )
+            for opening, left, chances, action in zip(
+                table.openings,
+                theirs,
+                _meeting(pool, mine, belief.weights, ask),
+                table.actions,
+                strict=True,
             )
         ]
     )

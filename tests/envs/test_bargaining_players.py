@@ -105,7 +105,7 @@ def test_tit_for_tat_gives_nothing_for_nothing() -> None:
         game.offer(take)
 
 
-@pytest.mark.parametrize("name", [*BETAS, "tit-for-tat", "micro"])
+@pytest.mark.parametrize("name", [*BETAS, "tit-for-tat"])
 def test_no_opponent_but_random_goes_below_its_reservation(name: str) -> None:
     for game, rng in games(3, 400):
         own = game.instance.values[game.player]
@@ -148,6 +148,21 @@ def test_micro_waits_for_who_repeats_an_offer_and_goes_on_with_who_makes_new_one
         ask = OPPONENTS["micro"](game, random.Random(0))
         assert ask is not None
         assert len({*game.offers[::2], ask}) == expected
+
+
+def test_micro_keeps_to_its_reservation() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        game = Game(rng.choice(all_instances()))
+        while not game.over:
+            answer = OPPONENTS["micro"](game, rng)
+            own = game.instance.values[game.player]
+            assert (offered(game) if answer is None else worth(own, answer)) >= RESERVATION
+            if answer is None:
+                break
+            game.offer(answer)
+            if not game.over:
+                game.offer(rng.choice(bundles(game.instance.pool)))
 
 
 @pytest.mark.parametrize("name", SPARRING)

@@ -2,6 +2,7 @@ import random
 
 import pytest
 
+from forethought.agent.planners.bot import BotPlanner
 from forethought.envs.bargaining.instances import all_instances, instance_by_number
 from forethought.envs.bargaining.rules import Game, Instance, bundles, rest, worth
 from forethought.envs.bargaining.surplus import best_joint, deal_facts, frontier
@@ -9,7 +10,6 @@ from forethought.envs.bargaining.text import AGREE
 from forethought.envs.bargaining.world import WORLD, Bargaining
 from forethought.envs.rollouts import plan, play
 from forethought.envs.scores import summarise
-from forethought.agent.planners.bot import BotPlanner
 
 BOTH_WAYS = Instance((2, 2, 1), ((4, 0, 2), (0, 4, 2)))
 """One wants the books, the other the hats, and both the ball: 18 points are to be had."""
@@ -43,7 +43,9 @@ def test_the_frontier_is_what_nobody_can_better() -> None:
     rng = random.Random(0)
     for instance in rng.sample(all_instances(), 60):
         one, other = instance.values
-        pairs = [(worth(one, b), worth(other, rest(instance.pool, b))) for b in bundles(instance.pool)]
+        pairs = [
+            (worth(one, b), worth(other, rest(instance.pool, b))) for b in bundles(instance.pool)
+        ]
         best = frontier(instance)
         assert best_joint(instance) == max(map(sum, pairs))
         for pair in pairs:

@@ -23,9 +23,9 @@ from forethought.envs.check import check_environment, shown
 EVERY_SIDE = [
     {"seat": seat, "opponent": name, "discount": discount}
     for seat in (0, 1)
-    for name in (*OPPONENTS, *SPARRING)
+    for name in OPPONENTS
     for discount in (1.0, 0.9)
-]
+] + [{"seat": number % 2, "opponent": name} for number, name in enumerate(SPARRING)]
 
 
 def under_other_values(env: Bargaining) -> list[str]:
