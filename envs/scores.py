@@ -202,7 +202,10 @@ def arm_row(traces: Sequence[Trace], seed: int, seconds: float | None = None) ->
 def _facts(traces: Sequence[Trace], names: Sequence[str]) -> dict[str, float]:
     """Mean of each fact over the outcomes that state it; those that none states are left out."""
     told = [trace.outcome.facts for trace in traces if trace.outcome is not None]
-    columns = {name: [float(facts[name]) for facts in told if name in facts] for name in names}
+    columns = {
+        name: [value for facts in told if isinstance(value := facts.get(name), (int, float))]
+        for name in names
+    }
     return {name: sum(column) / len(column) for name, column in columns.items() if column}
 
 
