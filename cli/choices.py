@@ -100,7 +100,7 @@ def check_opponents(names: Sequence[str] | None, world: World) -> None:
     Raises:
         UnknownName: If it does not.
     """
-    known = [name for name in (*world.opponents, *world.unseen) if name]
+    known = [name for name in (*world.opponents, *world.unseen, *world.sparring) if name]
     for name in names or ():
         if name not in known:
             raise UnknownName("opponent", name, known)

@@ -48,6 +48,13 @@ class World:
     """Opponents met in training; a single empty name where there are none."""
     unseen: tuple[str, ...] = ()
     """Opponents kept out of training, for tests only."""
+    sparring: tuple[str, ...] = ()
+    """Who takes turns while a head is trained and chosen, where that is not `opponents` alone; a
+    name may come more than once, to be met more often. Never anyone of `unseen`."""
+    facts: tuple[str, ...] = ()
+    """Facts of an outcome whose means a bench reports for each arm: numbers, or yes and no."""
+    texts: int = 1
+    """Version of the texts that heads read; default heads of another version are not used."""
     seats: int = 1
     oracle: bool = False
     """Whether it offers what it knows of the chances as `info["oracle"]`, see `Oracle`."""

@@ -207,7 +207,12 @@ _Rows = tuple[str, list[str], list[list[str]]]
 def _arms(report: BenchReport) -> _Rows:
     columns = ["arm", "reward [95 %]", "success [95 %]", "supported", "invalid"]
     columns += ["calls", "tokens", "time"]
-    rows = [[name, *_arm_cells(row)] for name, row in report.arms.items()]
+    facts = tuple(dict.fromkeys(fact for row in report.arms.values() for fact in row.facts))
+    columns += facts
+    rows = [
+        [name, *_arm_cells(row), *(_fact_cell(row.facts.get(fact)) for fact in facts)]
+        for name, row in report.arms.items()
+    ]
     return f"{report.env}, {report.episodes} episodes per arm", columns, rows
 
 
@@ -222,6 +227,10 @@ def _arm_cells(row: ArmRow) -> list[str]:
         f"{row.tokens:.0f}",
         _duration(row.seconds),
     ]
+
+
+def _fact_cell(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.3g}"
 
 
 def _duration(seconds: float | None) -> str:

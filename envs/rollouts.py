@@ -63,8 +63,8 @@ def plan(
         raise ConfigError(f"episodes must be 1 or more, not {episodes}")
     names = tuple(world.opponents if opponents is None else opponents)
     for name in names:
-        if name not in (*world.opponents, *world.unseen):
-            raise UnknownName("opponent", name, (*world.opponents, *world.unseen))
+        if name not in (*world.opponents, *world.unseen, *world.sparring):
+            raise UnknownName("opponent", name, (*world.opponents, *world.unseen, *world.sparring))
     if not names:
         raise ConfigError("name at least one opponent")
     rng = random.Random(f"{world.id} {split} {seed}")

@@ -4,7 +4,7 @@ Pure: plays nothing and writes nothing, so a table can be made again from traces
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations, permutations
 from typing import Any
 
@@ -42,6 +42,8 @@ class ArmRow:
     """Tokens, prompts included."""
     seconds: float | None
     """Wall-clock time of the episodes played now; `None` where all were read from a file."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """Means of the world's own facts of outcomes, over the episodes that state them; a yes is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ def summarise(
         (a, b): paired_difference(rewards[a], rewards[b], seed=seed)
         for a, b in permutations(played, 2)
     }
-    arms = {n: arm_row(traces, seed, (seconds or {}).get(n)) for n, traces in played.items()}
+    arms = {
+        n: replace(arm_row(traces, seed, (seconds or {}).get(n)), facts=_facts(traces, world.facts))
+        for n, traces in played.items()
+    }
     everyone = {name: [*traces, *unmet.get(name, ())] for name, traces in played.items()}
     opponents = by_opponent(everyone, seed)
     return BenchReport(
@@ -192,6 +197,16 @@ def arm_row(traces: Sequence[Trace], seed: int, seconds: float | None = None) ->
         tokens=sum(cost.tokens for cost in usage) / len(traces),
         seconds=seconds,
     )
+
+
+def _facts(traces: Sequence[Trace], names: Sequence[str]) -> dict[str, float]:
+    """Mean of each fact over the outcomes that state it; those that none states are left out."""
+    told = [trace.outcome.facts for trace in traces if trace.outcome is not None]
+    columns = {
+        name: [value for facts in told if isinstance(value := facts.get(name), (int, float))]
+        for name in names
+    }
+    return {name: sum(column) / len(column) for name, column in columns.items() if column}
 
 
 def by_opponent(

@@ -176,7 +176,8 @@ def default_heads(
         ConfigError: If the cache cannot be written.
     """
     config = config or HeadConfig()
-    name = f"{world.id}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
+    texts = f"-texts{world.texts}" if world.texts > 1 else ""
+    name = f"{world.id}{texts}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
     out = cache_home() / "heads" / name
     if (out / "head" / "permuted" / "config.json").exists():
         return out / "head"
@@ -253,6 +254,7 @@ class _Work:
             split="train",
             episodes=episodes,
             seed=self._seed * 1000 + number,
+            opponents=self._world.sparring or None,
             arm=f"round-{number}",
         )
         stage = f"round {number}: play"
@@ -283,7 +285,13 @@ class _Work:
         """Mean reward of `rank` with a head on the validation split."""
         file = head.parent / "validation.json"
         if not file.exists():
-            planned = plan(self._world, split="validation", episodes=count, seed=self._seed)
+            planned = plan(
+                self._world,
+                split="validation",
+                episodes=count,
+                seed=self._seed,
+                opponents=self._world.sparring or None,
+            )
             stage = f"round {number}: validate"
             traces = self._run(Rank(load_critic(head)), planned, stage, None)
             rewards = [t.outcome.reward for t in traces if t.outcome is not None]

@@ -1,13 +1,14 @@
 """What a player can tell of the other's values from what the other asked for and turned down.
 
-Public information only: the pool, one's own values and the offers. Of the value vectors that the
-rule allows, one is the more likely the more the other's asks are worth under it, and the less
-likely the more it would make the other irrational: raising an ask, or turning down what is worth as
-much as the ask that answered it. No assumption is made about when anybody concedes; that is left to
-whoever learns from the text.
+Public information only: the pool, one's own values and the offers. An ask speaks for the value
+vectors under which it is worth much, little less than the ask before, and as much as few other
+bundles; against those under which the other raises its ask, or turned down what is worth as much as
+the ask that answered it. How often it concedes is not assumed; that is left to whoever learns from
+the text. The other may also draw its asks by chance: the less any values explain them, the likelier
+that is, and the less the asks then say.
 """
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,11 +24,16 @@ from forethought.envs.bargaining.rules import (
     worth,
 )
 
-SHARPNESS = 5.0
-"""How strongly an ask speaks for the values under which it is worth all there is."""
-IRRATIONAL = 2.0
-"""How strongly each point of an irrational step speaks against the values that make it so. Both
-constants: least error of `value_to_them` on training instances."""
+STAYING, STAYING_FIRST = 0.5, 0.8
+"""Chance that an ask is worth what the ask before was; every further point down is that much less
+likely again. The first ask is held against all there is."""
+SLIP = 0.01
+"""Chance of an ask that follows no values."""
+REFUSED_MORE = 0.1
+"""Factor of the values under which the other turned down what is worth as much as its answer."""
+BY_CHANCE = 0.05
+"""Chance, before anything is heard, that all asks are drawn by chance. These constants: among the
+least errors of `value_to_them` on training instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,77 +82,108 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class _Possible:
+class Possible:
     """The value vectors the other may have, by own values."""
 
     columns: tuple[tuple[int, ...], ...]
     """For each kind of item its value under every vector, points per item."""
     points: Mapping[Bundle, tuple[int, ...]]
     """What each bundle is worth under every vector."""
+    alike: tuple[tuple[float, ...], ...]
+    """For each number of points and every vector, one over the bundles worth that much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the offers say of the other's values."""
+
+    weights: tuple[float, ...]
+    """Chance of every value vector, in the order of `Possible`; they add up to 1."""
+    likely: tuple[float, float, float]
+    """Expected value of each kind of item, points per item."""
+    by_chance: float
+    """Chance that the other's asks are drawn by chance, 0 to 1."""
 
 
 @lru_cache(maxsize=1024)
-def _possible(pool: Bundle, mine: Bundle) -> _Possible:
+def possible_values(pool: Bundle, mine: Bundle) -> Possible:
+    """Every value vector that the other may have."""
     vectors = [v for v in value_vectors(pool) if compatible(mine, v)]
-    return _Possible(
+    points = {b: tuple([worth(v, b) for v in vectors]) for b in bundles(pool)}
+    counts = [Counter(column) for column in zip(*points.values(), strict=True)]
+    return Possible(
         tuple(zip(*vectors, strict=True)),
-        {b: tuple(worth(v, b) for v in vectors) for b in bundles(pool)},
+        points,
+        tuple(tuple([1 / max(1, count[level]) for count in counts]) for level in range(TOTAL + 1)),
     )
 
 
+def _steps(staying: float) -> tuple[float, ...]:
+    """Chance of an ask by the points it lies below the one before, and last of one above it."""
+    down = [staying * (1 - staying) ** points for points in range(TOTAL + 1)]
+    return (*down, *([0.0] * TOTAL))
+
+
+_LATER, _FIRST = _steps(STAYING), _steps(STAYING_FIRST)
+"""Negative steps, upwards, are read from the end."""
+
+
 @lru_cache(maxsize=4096)
-def _log_likelihoods(
+def _likelihoods(
     pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
 ) -> tuple[float, ...]:
-    """Unnormalised log-likelihood of every possible value vector of the other's.
+    """Likelihood of the offers under every value vector, over that of asks drawn by chance.
 
     Built from those two offers ago; an offer of ours that has not been answered says nothing.
     """
-    possible = _possible(pool, mine)
+    possible = possible_values(pool, mine)
     if not offers:
-        return (0.0,) * len(possible.columns[0])
+        return (1.0,) * len(possible.columns[0])
     if len(offers) % 2 != seat:
-        return _log_likelihoods(pool, mine, seat, offers[:-1])
+        return _likelihoods(pool, mine, seat, offers[:-1])
     asked = possible.points[offers[-1]]
-    scores = [
-        score + SHARPNESS * points / TOTAL
-        for score, points in zip(
-            _log_likelihoods(pool, mine, seat, offers[:-2]), asked, strict=True
+    many = len(possible.points)
+    if len(offers) > 2:
+        before, steps = possible.points[offers[-3]], _LATER
+    else:
+        before, steps = (TOTAL,) * len(asked), _FIRST
+    found = [
+        likelihood * (many * steps[last - now] * possible.alike[now][place] + SLIP)
+        for place, (likelihood, last, now) in enumerate(
+            zip(_likelihoods(pool, mine, seat, offers[:-2]), before, asked, strict=True)
         )
     ]
     if len(offers) > 1:
-        turned_down = possible.points[rest(pool, offers[-2])]
-        scores = [
-            score - IRRATIONAL * (refused - points + 1) if refused >= points else score
-            for score, points, refused in zip(scores, asked, turned_down, strict=True)
+        refused = possible.points[rest(pool, offers[-2])]
+        found = [
+            each * REFUSED_MORE if more >= now else each
+            for each, more, now in zip(found, refused, asked, strict=True)
         ]
-    if len(offers) > 2:
-        scores = [
-            score - IRRATIONAL * (points - before) if points > before else score
-            for score, points, before in zip(
-                scores, asked, possible.points[offers[-3]], strict=True
-            )
-        ]
-    return tuple(scores)
+    return tuple(found)
 
 
 @lru_cache(maxsize=4096)
-def _likely(
-    pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]
-) -> tuple[float, float, float]:
-    scores = _log_likelihoods(pool, mine, seat, offers)
-    top = max(scores)
-    weights = [math.exp(score - top) for score in scores]
-    total = sum(weights)
-    books, hats, balls = (
-        sum(map(mul, weights, column)) / total for column in _possible(pool, mine).columns
-    )
-    return books, hats, balls
+def _believed(pool: Bundle, mine: Bundle, seat: int, offers: tuple[Bundle, ...]) -> Belief:
+    found = _likelihoods(pool, mine, seat, offers)
+    meant = (1 - BY_CHANCE) / len(found)
+    total = BY_CHANCE + meant * sum(found)
+    by_chance = BY_CHANCE / total
+    even, scale = by_chance / len(found), meant / total
+    weights = tuple([even + scale * each for each in found])
+    columns = possible_values(pool, mine).columns
+    books, hats, balls = (sum(map(mul, weights, column)) for column in columns)
+    return Belief(weights, (books, hats, balls), by_chance)
+
+
+def believed(view: View) -> Belief:
+    """What a player can tell of the other's values."""
+    heard = len(view.offers) - (len(view.offers) % 2 != view.seat)
+    return _believed(view.pool, view.mine, view.seat, view.offers[:heard])
 
 
 def likely_values(view: View) -> tuple[float, float, float]:
     """Expected value of each kind of item to the other, points per item."""
-    return _likely(view.pool, view.mine, view.seat, view.offers)
+    return believed(view).likely
 
 
 def value_to_them(likely: Sequence[float], bundle: Bundle) -> float:

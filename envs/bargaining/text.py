@@ -9,9 +9,19 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
 
 from forethought.agent.types import Candidate, Goal
-from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
+from forethought.envs.bargaining.beliefs import (
+    Belief,
+    View,
+    believed,
+    possible_values,
+    value_to_them,
+)
 from forethought.envs.bargaining.rules import ITEMS, TOTAL, Bundle, bundles, rest, worth
 
 _NEARLY = 0.25
@@ -117,36 +127,59 @@ def state_text(view: View) -> str:
     Numbers are rounded to one decimal; points are on the scale of 0 to 10.
     """
     asks = view.their_asks
-    likely = likely_values(view)
-    leavings = _leavings(view.pool, view.mine, likely)
+    belief = believed(view)
+    leavings = _leavings(view.pool, view.mine, belief.likely)
     room = ", ".join([str(_room(leavings, level)) for level in (8, 6, 5, 4, 3)])
     parts = [
         f"Turn {view.turn} of {view.max_turns}, my turns left {view.turns_left}.",
         f"Leaving them eight, six, five, four or three points lets me have {room}.",
     ]
+    if view.discount < 1:
+        lasts = view.discount ** max(0, view.turn - 2)
+        parts.append(f"Of every point {lasts:.2f} is left, {lasts * view.discount:.2f} next turn.")
     if not asks:
         parts.append("They have not asked for anything yet.")
         return " ".join(parts)
-    wanted = [value_to_them(likely, ask) for ask in asks]
+    wanted = [value_to_them(belief.likely, ask) for ask in asks]
     offered = [worth(view.mine, rest(view.pool, ask)) for ask in asks]
+    gave = wanted[-2] - wanted[-1] if len(wanted) > 1 else 0.0
     parts += [
         f"Offered to me {offered[-1]}, best so far {max(offered)}, first {offered[0]}.",
         f"Their asks are worth to them about {wanted[-1]:.1f}, at first {wanted[0]:.1f},"
         f" on average {sum(wanted) / len(wanted):.1f}.",
         f"They ask for {sum(asks[-1])} of {sum(view.pool)} items, at first {sum(asks[0])}.",
-        f"They gave up {wanted[0] - wanted[-1]:.1f} in all and"
-        f" {(wanted[-2] - wanted[-1]) if len(wanted) > 1 else 0.0:.1f} just now.",
+        f"They gave up {wanted[0] - wanted[-1]:.1f} in all and {gave:.1f} just now.",
+        f"Chances in ten that they ask by chance: {round(10 * belief.by_chance + _HALVES_UP)}.",
     ]
     below = ", ".join([str(_room(leavings, wanted[-1] - less)) for less in (0, 1, 2, 3)])
     parts.append(f"Meeting their ask, or one, two or three points less, leaves me {below}.")
     if view.my_asks:
-        mine = [worth(view.mine, ask) for ask in view.my_asks]
-        best = max(value_to_them(likely, rest(view.pool, ask)) for ask in view.my_asks)
-        parts.append(
-            f"I asked for {mine[-1]}, at first {mine[0]};"
-            f" they turned down what is worth about {best:.1f} to them."
-        )
+        parts.append(_dealings(view, belief.likely, wanted))
     return " ".join(parts)
+
+
+def _dealings(view: View, likely: tuple[float, float, float], wanted: list[float]) -> str:
+    """What came of this player's own offers.
+
+    Args:
+        view: At a turn at which both have made offers.
+        likely: Expected value of each kind of item to the other, points per item.
+        wanted: What each of the other's asks is worth to it, expected points.
+    """
+    mine = [worth(view.mine, ask) for ask in view.my_asks]
+    left = [value_to_them(likely, rest(view.pool, ask)) for ask in view.my_asks]
+    # who begins is answered by the ask of the same number, who answers by the one after
+    after = wanted[1:] if view.seat else wanted
+    answered = repaid = 0
+    for number in range(1, len(left)):
+        if left[number] > left[number - 1] + _NEARLY:
+            answered += 1
+            repaid += after[number] < after[number - 1] - _NEARLY
+    return (
+        f"I asked for {mine[-1]}, at first {mine[0]};"
+        f" they turned down what is worth about {max(left):.1f} to them, at first {left[0]:.1f}."
+        f" Of my better offers {answered} were heard, {repaid} repaid."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +188,8 @@ class _Table:
 
     left: tuple[Bundle, ...]
     """What the other would get."""
-    thoughts: tuple[str, ...]
-    """The thought, with two gaps: what is left to the other, and how far that is from their ask."""
+    openings: tuple[str, ...]
+    """How the thought begins."""
     actions: tuple[str, ...]
     by_worth: tuple[tuple[int, tuple[int, ...]], ...]
     """Own points with the places of the bundles worth that much, most points first."""
@@ -168,10 +201,7 @@ def _table(pool: Bundle, mine: Bundle) -> _Table:
     own = [worth(mine, take) for take in takes]
     return _Table(
         tuple(rest(pool, take) for take in takes),
-        tuple(
-            f"I ask for {points} points, which leaves them about %.1f, short of their ask by %.1f."
-            for points in own
-        ),
+        tuple(f"I ask for {points} points, which leaves them about " for points in own),
         tuple(say_offer(take) for take in takes),
         tuple(
             (points, tuple(place for place, n in enumerate(own) if n == points))
@@ -224,26 +254,77 @@ def legal_actions(view: View) -> tuple[str, ...]:
 def thoughts(view: View) -> tuple[Candidate, ...]:
     """Every legal action with the thought behind it; agreeing comes first."""
     asks = view.their_asks
-    likely = likely_values(view)
-    wanted = value_to_them(likely, asks[-1]) if asks else float(TOTAL)
     found = []
     if asks:
         found.append(
             Candidate(f"I agree now, which gives me {view.offered} points for sure.", action=AGREE)
         )
-    return (*found, *_asking(view.pool, view.mine, likely, wanted))
+    belief = believed(view)
+    likely = belief.likely
+    before = max([value_to_them(likely, rest(view.pool, ask)) for ask in view.my_asks], default=0.0)
+    ask = asks[-1] if asks else view.pool
+    return (*found, *_asking(view.pool, view.mine, belief, ask, before))
+
+
+_NEAR, _ROUGH = 1, 3
+"""Points short of their ask that still are nearly, and roughly, what they ask for."""
+_HALVES_UP = 1e-6
+"""Added before rounding, so that a half is rounded alike in whatever order it was added up."""
+_TENTHS = 11
+"""Ways that a chance in tenths can come out."""
+_CHANCES = tuple(
+    f"Chances in ten that it meets their ask: {meets}, nearly: {near}, roughly: {rough}."
+    for meets, near, rough in product(range(_TENTHS), repeat=3)
+)
+
+
+def _meeting(pool: Bundle, mine: Bundle, weights: tuple[float, ...], ask: Bundle) -> list[int]:
+    """Chances in ten that what each bundle leaves is their ask, nearly, or roughly.
+
+    In the order of `bundles`, as places in `_CHANCES`; a chance of the values that the other may
+    have.
+    """
+    chances = np.rint(np.array(weights) @ _shortfalls(pool, mine, ask) + _HALVES_UP)
+    many = chances.size // 3
+    meets, near, rough = chances[:many], chances[many : 2 * many], chances[2 * many :]
+    found: list[int] = ((meets * _TENTHS + near) * _TENTHS + rough).astype(np.intp).tolist()
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _shortfalls(pool: Bundle, mine: Bundle, ask: Bundle) -> NDArray[np.float64]:
+    """Whether each bundle leaves the other its ask, nearly, roughly; by value vector.
+
+    Shape `(V, 3 * B)`, zeros and tens.
+    """
+    points = possible_values(pool, mine).points
+    left = np.array([points[other] for other in _table(pool, mine).left]).T
+    gap = np.array(points[ask])[:, None] - left
+    return 10.0 * np.concatenate([gap <= 0, gap <= _NEAR, gap <= _ROUGH], axis=1)
 
 
 @lru_cache(maxsize=1024)
 def _asking(
-    pool: Bundle, mine: Bundle, likely: tuple[float, float, float], wanted: float
+    pool: Bundle, mine: Bundle, belief: Belief, ask: Bundle, before: float
 ) -> tuple[Candidate, ...]:
     """Every offer with the thought behind it, in the order of `bundles`."""
     table = _table(pool, mine)
-    theirs = _leavings(pool, mine, likely).theirs
+    wanted = value_to_them(belief.likely, ask)
+    theirs = _leavings(pool, mine, belief.likely).theirs
     return tuple(
         [
-            Candidate(thought % (left, wanted - left), "", action)
-            for thought, left, action in zip(table.thoughts, theirs, table.actions, strict=True)
+            Candidate(
+                f"{opening}{left:.1f}, short of their ask by {wanted - left:.1f}."
+                f" {_CHANCES[chances]} It is {left - before:.1f} more than I left them before.",
+                "",
+                action,
+            )
+            for opening, left, chances, action in zip(
+                table.openings,
+                theirs,
+                _meeting(pool, mine, belief.weights, ask),
+                table.actions,
+                strict=True,
+            )
         ]
     )

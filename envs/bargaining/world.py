@@ -9,9 +9,17 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
 from forethought.envs.bargaining.instances import instance_by_number, numbers_by_split
-from forethought.envs.bargaining.opponents import OPPONENTS, TRAINING, UNSEEN
+from forethought.envs.bargaining.opponents import (
+    OPPONENTS,
+    TRAINING,
+    UNSEEN,
+    Opponent,
+    anything,
+)
 from forethought.envs.bargaining.oracle import Foresight
 from forethought.envs.bargaining.rules import TOTAL, Game, rest, worth
+from forethought.envs.bargaining.sparring import SPARRING
+from forethought.envs.bargaining.surplus import deal_facts
 from forethought.envs.bargaining.text import (
     AGREE,
     GOALS,
@@ -44,6 +52,7 @@ class Bargaining:
         self._game: Game | None = None
         self._seat = 0
         self._opponent = ""
+        self._act: Opponent = anything
         self._rng = random.Random(0)
 
     def reset(
@@ -72,8 +81,7 @@ class Bargaining:
         if self._seat not in (0, 1):
             raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
-        if self._opponent not in OPPONENTS:
-            raise UnknownName("opponent", self._opponent, OPPONENTS)
+        self._act = self._opposing(self._opponent)
         discount = read_number(options, "discount", float, 1.0)
         if not 0 < discount <= 1:
             raise ConfigError(f"discount must lie in (0, 1], not {discount}")
@@ -109,8 +117,16 @@ class Bargaining:
         points = game.returns()
         return text, points[self._seat] / TOTAL, game.over, False, info
 
+    def _opposing(self, name: str) -> Opponent:
+        """The policy of an opponent for one episode."""
+        if name in OPPONENTS:
+            return OPPONENTS[name]
+        if name in SPARRING:
+            return SPARRING[name](self._rng)
+        raise UnknownName("opponent", name, (*OPPONENTS, *SPARRING))
+
     def _reply(self, game: Game) -> None:
-        take = OPPONENTS[self._opponent](game, self._rng)
+        take = self._act(game, self._rng)
         if take is None:
             game.agree()
         else:
@@ -155,7 +171,12 @@ class Bargaining:
             mine >= SUCCESS_POINTS,
             reached=tuple(reached),
             missed=tuple(missed),
-            facts={"agreed": game.agreed, "points": mine, "their_points": theirs},
+            facts={
+                "agreed": game.agreed,
+                "points": mine,
+                "their_points": theirs,
+                **deal_facts(game),
+            },
         )
         text = f"Agreed: you get {mine:g} points." if game.agreed else "No agreement."
         return text, {"outcome": outcome, "goals": GOALS}
@@ -239,6 +260,9 @@ WORLD = World(
     collectors=COLLECTORS,
     opponents=TRAINING,
     unseen=UNSEEN,
+    sparring=(*(TRAINING * 4), *SPARRING),
+    facts=("joint", "pareto"),
+    texts=2,
     seats=2,
     oracle=True,
     splits=numbers_by_split(),

@@ -17,7 +17,18 @@ from collections.abc import Callable, Sequence
 from forethought.agent.types import Candidate, Episode, Observation
 from forethought.envs.bargaining.instances import instance_by_number
 from forethought.envs.bargaining.opponents import OPPONENTS, RESERVATION
-from forethought.envs.bargaining.rules import MAX_TURNS, TOTAL, Instance, bundles, rest, worth
+from forethought.envs.bargaining.oracle import Foresight
+from forethought.envs.bargaining.rules import (
+    MAX_TURNS,
+    TOTAL,
+    Bundle,
+    Game,
+    Instance,
+    bundles,
+    rest,
+    worth,
+)
+from forethought.envs.bargaining.text import AGREE, GOALS, say_offer
 from forethought.envs.bargaining.world import (
     HEURISTIC_BETA,
     HEURISTIC_FLOOR,
@@ -59,6 +70,8 @@ def ceiling(instance: Instance, seat: int, opponent: str) -> float:
     splits = [
         (worth(mine, b), worth(theirs, rest(instance.pool, b))) for b in bundles(instance.pool)
     ]
+    if opponent == "micro":
+        return _foreseen(instance, seat)
     if opponent == "random":
         return _stopping([own for own, _ in splits], seat) / TOTAL
     if opponent == "tit-for-tat":
@@ -70,6 +83,23 @@ def ceiling(instance: Instance, seat: int, opponent: str) -> float:
         time = last / (MAX_TURNS - 1)
         wanted = TOTAL - (TOTAL - RESERVATION) * time ** (1 / SHAPES[opponent])
     return max(own for own, their in splits if their >= wanted) / TOTAL
+
+
+def _foreseen(instance: Instance, seat: int) -> float:
+    """Expected share of the best play against `micro`, as the oracle of the world weighs it."""
+    offers: tuple[Bundle, ...] = ()
+    if seat == 1:  # which of its equally good bundles it begins with makes little difference
+        game = Game(instance)
+        game.offer(OPPONENTS["micro"](game, random.Random(0)) or instance.pool)
+        offers = tuple(game.offers)
+    knows = Foresight(instance, seat, "micro", offers, MAX_TURNS, 1.0)
+    takes = (
+        [AGREE, *(say_offer(b) for b in bundles(instance.pool))]
+        if offers
+        else [say_offer(b) for b in bundles(instance.pool)]
+    )
+    chances = (knows(Candidate("", action=take), GOALS[:-1]) for take in takes)
+    return max(sum(each or 0.0 for each in row) for row in chances) / TOTAL
 
 
 def _stopping(worths: Sequence[int], seat: int) -> float:

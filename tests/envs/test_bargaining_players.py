@@ -1,3 +1,4 @@
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from forethought.agent.types import Observation
-from forethought.envs.bargaining.beliefs import View, likely_values, value_to_them
+from forethought.envs.bargaining.beliefs import View, believed, likely_values, value_to_them
 from forethought.envs.bargaining.instances import all_instances, split_instances
 from forethought.envs.bargaining.opponents import OPPONENTS, RESERVATION, TRAINING, UNSEEN
 from forethought.envs.bargaining.rules import (
@@ -19,6 +20,7 @@ from forethought.envs.bargaining.rules import (
     value_vectors,
     worth,
 )
+from forethought.envs.bargaining.sparring import SPARRING
 from forethought.envs.bargaining.text import AGREE, legal_actions, thoughts
 from forethought.envs.bargaining.world import (
     WORLD,
@@ -112,6 +114,82 @@ def test_no_opponent_but_random_goes_below_its_reservation(name: str) -> None:
         assert got >= RESERVATION
 
 
+def test_micro_makes_one_bid_of_its_own_for_every_new_one() -> None:
+    for game, rng in games(8, 600):
+        own, pool = game.instance.values[game.player], game.instance.pool
+        made = set(game.offers[game.player :: 2])
+        heard = set(game.offers[1 - game.player :: 2])
+        fresh = [worth(own, b) for b in bundles(pool) if b not in made]
+        gives_way = len(made) <= len(heard) and max(fresh) >= RESERVATION
+        wanted = max(fresh) if gives_way else min(worth(own, b) for b in made)
+        answer = OPPONENTS["micro"](game, rng)
+        if game.offers and offered(game) >= wanted:
+            assert answer is None
+        elif gives_way:
+            assert answer is not None
+            assert answer not in made
+            assert worth(own, answer) == wanted
+        else:
+            assert answer in made
+
+
+def test_micro_waits_for_who_repeats_an_offer_and_goes_on_with_who_makes_new_ones() -> None:
+    instance = next(i for i in all_instances() if i.pool == (1, 1, 5) and i.values[0] == (5, 5, 0))
+    for takes, expected in (
+        ([(0, 1, 0)] * 4, 2),
+        ([(0, 1, 0), (0, 1, 1), (0, 1, 2), (0, 1, 3)], 5),
+    ):
+        game = Game(instance)
+        for take in takes:
+            ask = OPPONENTS["micro"](game, random.Random(0))
+            assert ask is not None
+            game.offer(ask)
+            game.offer((1, *take[1:]))
+        ask = OPPONENTS["micro"](game, random.Random(0))
+        assert ask is not None
+        assert len({*game.offers[::2], ask}) == expected
+
+
+def test_micro_keeps_to_its_reservation() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        game = Game(rng.choice(all_instances()))
+        while not game.over:
+            answer = OPPONENTS["micro"](game, rng)
+            own = game.instance.values[game.player]
+            assert (offered(game) if answer is None else worth(own, answer)) >= RESERVATION
+            if answer is None:
+                break
+            game.offer(answer)
+            if not game.over:
+                game.offer(rng.choice(bundles(game.instance.pool)))
+
+
+@pytest.mark.parametrize("name", SPARRING)
+def test_partners_for_training_keep_to_the_rules_and_to_one_temper(name: str) -> None:
+    tempers = set()
+    for seed in range(40):
+        answers = []
+        for game, _ in games(9, 12):
+            act = SPARRING[name](random.Random(seed))
+            answer = act(game, random.Random(1))
+            assert answer is None or answer in bundles(game.instance.pool)
+            assert answer == act(game, random.Random(1))
+            if answer is None:
+                assert game.offers
+                assert offered(game) > 0
+            answers.append(answer)
+        tempers.add(tuple(answers))
+    assert len(tempers) > 2
+
+
+def test_nobody_kept_for_tests_is_met_in_training() -> None:
+    assert not {*UNSEEN} & {*WORLD.opponents, *WORLD.sparring, *SPARRING}
+    assert {*WORLD.opponents} < {*WORLD.sparring}
+    turns = len(WORLD.sparring) * WORLD.seats
+    assert math.gcd(len(WORLD.collectors), turns) == 1
+
+
 def test_random_takes_every_legal_action_about_as_often() -> None:
     game = Game(all_instances()[0])
     rng = random.Random(4)
@@ -159,7 +237,7 @@ def error(likely: tuple[float, float, float], values: Bundle, pool: Bundle) -> f
     return fmean(abs(value_to_them(likely, b) - worth(values, b)) for b in bundles(pool))
 
 
-@pytest.mark.parametrize("opponent", [*BETAS, "tit-for-tat"])
+@pytest.mark.parametrize("opponent", [*BETAS, "tit-for-tat", "micro"])
 def test_beliefs_come_nearer_to_the_truth_than_knowing_nothing(opponent: str) -> None:
     found = list(views(opponent, 400))
     after = fmean(error(likely_values(v), values, v.pool) for v, values in found)
@@ -182,6 +260,13 @@ def test_beliefs_are_an_expectation_over_what_the_rule_allows() -> None:
                 assert min(column) - 1e-9 <= likely[kind] <= max(column) + 1e-9
             untold = likely_values(View(view.pool, view.mine, view.seat, (), 10))
             assert untold == pytest.approx([fmean(v[k] for v in vectors) for k in range(3)])
+
+
+def test_asks_drawn_by_chance_are_told_from_meant_ones() -> None:
+    for opponent, drawn in (("random", True), *((name, False) for name in BETAS)):
+        late = [believed(v).by_chance for v, _ in views(opponent, 300) if len(v.their_asks) > 3]
+        assert (fmean(late) > 0.8) == drawn
+        assert (fmean(late) < 0.2) == (not drawn)
 
 
 def test_an_own_offer_without_an_answer_says_nothing() -> None:

@@ -25,15 +25,16 @@ from forethought.envs.bargaining.text import (
 from forethought.envs.bargaining.world import Bargaining
 
 GOLDEN = {
-    "boulware": "e8d8559a7c922429dd88a4bea9659c7e6ba5aff39b63052ff4f32e3032a0dbaf",
-    "linear": "65fe8b16b0d80e26e988cbae94267117eb59e37d711ef58e251d41e286dea8ef",
-    "conceder": "a674f64ef8c143e78ef1cf028a8f60aaf80654a147228c3e61159fbfc2634152",
-    "random": "2bd8ded857d722e750f2b5afce1e4aaaebac8142a44c37c93b4665f8cb92b3ee",
-    "tit-for-tat": "1d74d13ef3003e0fa5d06fb57bf2f20e55475a22e32f530da47f7eacd813dbb8",
+    "boulware": "0b1bf467c28e25b4d7eb06d7851bafdd8cfeca13f17ce76ba1a4d4679857d6a3",
+    "linear": "84dc57ac190db5638f9324237e408714c6aa656eb725d7e2fe3f0d73dca57c13",
+    "conceder": "55ca36dcbcde37fbde1d75d89446daaf5bcfa7797b087adf7bf51fceb8078a44",
+    "random": "11e99936ee2b5c63908fa9d1b27ceacae35e68eb21d805d31748b70c7fbfad96",
+    "tit-for-tat": "82ec97008319f038f5f554f1c4e481933ae146f958ae786d92276b700cc5fc37",
+    "micro": "727ea50ed020c4931b5721ebf51d6bcacf867c41887c349e17d6be4cb4ba3058",
 }
 """SHA-256 of the states and thoughts of 400 random steps against each opponent. Heads are trained
-on these texts: where one of them changes, heads must be trained again, and the id of the world must
-change with it."""
+on these texts: where one of them changes, heads must be trained again, and `texts` of the world
+must count on."""
 
 
 def digest(opponent: str) -> str:

@@ -15,6 +15,7 @@ from forethought.envs.bargaining.instances import (
 )
 from forethought.envs.bargaining.opponents import OPPONENTS, TRAINING
 from forethought.envs.bargaining.rules import Bundle, Game, Instance, bundles, value_vectors
+from forethought.envs.bargaining.sparring import SPARRING
 from forethought.envs.bargaining.text import AGREE, GOALS, NO_DEAL, say_offer
 from forethought.envs.bargaining.world import Bargaining
 from forethought.envs.check import check_environment, shown
@@ -24,7 +25,7 @@ EVERY_SIDE = [
     for seat in (0, 1)
     for name in OPPONENTS
     for discount in (1.0, 0.9)
-]
+] + [{"seat": number % 2, "opponent": name} for number, name in enumerate(SPARRING)]
 
 
 def under_other_values(env: Bargaining) -> list[str]:
@@ -88,7 +89,8 @@ def test_an_agreement_pays_what_the_items_are_worth() -> None:
     outcome = info["outcome"]
     assert isinstance(outcome, Outcome)
     assert (reward, outcome.reward, outcome.success) == (0.0, 0.0, False)
-    assert outcome.facts == {"agreed": True, "points": 0, "their_points": 10}
+    assert (outcome.facts["agreed"], outcome.facts["points"]) == (True, 0)
+    assert outcome.facts["their_points"] == 10
     assert NO_DEAL in outcome.missed
     assert text == "Agreed: you get 0 points."
     assert view.seat == 0

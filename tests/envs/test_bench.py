@@ -70,6 +70,7 @@ async def test_the_json_has_the_agreed_shape() -> None:
             "calls",
             "tokens",
             "seconds",
+            "facts",
         ]
         low, high = row["ci95"]
         assert low <= row["mean"] <= high

@@ -115,3 +115,20 @@ def test_default_heads_are_trained_once(monkeypatch: pytest.MonkeyPatch, tmp_pat
     again = default_heads(WORLD, config=SMALL, progress=lambda *told: stages.append(told[0]))
     assert again == head
     assert stages == []
+
+
+def test_heads_of_older_texts_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORETHOUGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "DEFAULT_EPISODES", 60)
+    before = default_heads(WORLD, config=SMALL)
+    assert default_heads(replace(WORLD, texts=2), config=SMALL) != before
+
+
+def test_partners_take_their_turns_in_training(tmp_path: Path) -> None:
+    world = replace(get_world("bargaining-v0"), sparring=("linear", "stubborn"))
+    small = head_config(hidden=8, members=1, batch=64, steps=25)
+    improve(world, rounds=0, episodes=40, seed=0, out=tmp_path, config=small, validation=4)
+    traces = read_traces(tmp_path / "round-0").traces
+    assert {trace.episode.opponent for trace in traces} == {"linear", "stubborn"}
