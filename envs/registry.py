@@ -63,6 +63,8 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
         "campsite-v0": "forethought.envs.campsite.world",
         "campsite-words-v0": "forethought.envs.campsite.words",
         "haggling-v0": "forethought.envs.haggling.world",
+        "multihop-find-v0": "forethought.envs.multihop.find",
+        "multihop-qa-v0": "forethought.envs.multihop.world",
         "signpost-v0": "forethought.envs.signpost",
         "webshop-v0": "forethought.envs.webshop.world",
     }
