@@ -139,6 +139,11 @@ class Hunt:
         fresh = (noted for key, noted in self._noted.items() if key not in self._keys)
         return nsmallest(most, fresh, key=lambda noted: noted.rank)
 
+    def asked_for(self, words: frozenset[str]) -> bool:
+        """Whether a query had all these words, other than the whole question."""
+        whole = frozenset(self.asked.words)
+        return any(words <= key for key in self._keys if key != whole)
+
     def names(self) -> list[Name]:
         """Names of the question that were not asked for alone yet."""
         whole = frozenset(self.asked.words)

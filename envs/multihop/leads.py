@@ -35,6 +35,8 @@ class Lead:
     """The words of the query: two queries of the same words are one."""
     name: str
     """The name or title it is about, lower case."""
+    own: frozenset[str]
+    """The words of the name."""
     fit: float
     """How good it looks by rule of thumb; about 0 to 1.2."""
     sentence: int
@@ -105,6 +107,7 @@ def leads_of(library: Library, text: str, place: int) -> tuple[Lead, ...]:
             " ".join([name, *more]),
             key,
             name.lower(),
+            own,
             fit,
             round(TENTHS * inside),
             round(TENTHS * held),

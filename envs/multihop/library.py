@@ -1,7 +1,7 @@
 """The collection that is searched, and its questions by split.
 
-The questions of the training files are split once more: every fourth of them is kept for
-validation. Those of the development files are for tests alone. Knows nothing of an agent.
+MuSiQue's development questions are for tests alone, and so is every second one of the other two
+sets. Of all others, every fourth is kept for validation. Knows nothing of an agent.
 """
 
 import os
@@ -24,7 +24,11 @@ from forethought.envs.multihop.search import Index
 from forethought.envs.registry import SPLITS
 
 KEPT = 4
-"""One in so many training questions is for validation."""
+"""One in so many questions that are not for tests is for validation."""
+_TESTED: Mapping[str, int] = MappingProxyType(
+    {"musique_dev200_ctx.json": 1, "hotpot_dev200_ctx.json": 2, "2wiki_dev200_ctx.json": 2}
+)
+"""One in so many questions of a file is for tests."""
 
 
 class Library:
@@ -84,11 +88,14 @@ class Library:
 def _split(shelf: Shelf) -> Mapping[str, tuple[Question, ...]]:
     dealt: dict[str, list[Question]] = {name: [] for name in SPLITS}
     for name, questions in shelf.questions.items():
+        tested = _TESTED.get(name)
+        others = 0
         for number, question in enumerate(questions):
-            if "_dev" in name:
+            if tested and number % tested == 0:
                 dealt["test"].append(question)
-            else:
-                dealt["train" if number % KEPT else "validation"].append(question)
+                continue
+            others += 1
+            dealt["train" if others % KEPT else "validation"].append(question)
     return MappingProxyType({name: tuple(questions) for name, questions in dealt.items()})
 
 

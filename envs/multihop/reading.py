@@ -18,13 +18,14 @@ _DATE = re.compile(
     r"|November|December)(?: \d{1,2})?,? \d{4}\b|\b\d[\d,.]*\d\b|\b\d\b"
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])")
-_OPENERS = FUNCTION_WORDS | frozenset(
-    "although among along besides despite however later like since unlike until following originally"
-    " according currently today within without".split()
+_CAPITALISED = (
+    "although among along besides despite however later like since unlike until following"
+    " originally according currently today within without"
 )
+_OPENERS = FUNCTION_WORDS.union(_CAPITALISED.split())
 """Words with a capital only because they begin a sentence."""
 _ASKS = ("who", "when", "where", "which", "what", "how many", "how", "why")
-_VERBS = frozenset("is are was were did does do has have had can could will".split())
+_VERBS = ("is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "can", "could")
 
 
 @dataclass(frozen=True, slots=True)

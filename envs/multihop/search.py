@@ -22,13 +22,14 @@ _K1, _B = 0.9, 0.4
 _REMEMBERED = 65536
 """Searches whose hits are kept."""
 _WORD = re.compile(r"[^\W_]+")
-FUNCTION_WORDS = frozenset(
+_FUNCTION_WORDS = (
     "a about after all also an and any are as at be been before between both but by can did do does"
     " during for from had has have he her hers him his how i if in into is it its many me most much"
     " my name named no not of off on one or other our out over s she so some such t than that the"
     " their them then there these they this those to under up us was we were what when where which"
-    " while who whom whose why will with would you your".split()
+    " while who whom whose why will with would you your"
 )
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """Words that say nothing about a subject; our own list."""
 
 

@@ -88,11 +88,11 @@ def queries(hunt: Hunt) -> list[Candidate]:
     """What can sensibly be searched for, best first by rule of thumb, the whole question first."""
     found = [_whole(hunt), *(_of_the_question(hunt, name) for name in hunt.names())]
     seen = {candidate.action for candidate in found}
-    for noted in hunt.leads(LEADS):
+    for order, noted in enumerate(hunt.leads(LEADS), start=1):
         action = f"search {noted.lead.query}"
         if len(found) < LEADS and action not in seen:
             seen.add(action)
-            found.append(Candidate(_lead(hunt, noted), action=action))
+            found.append(Candidate(_lead(hunt, noted, order), action=action))
     return found
 
 
@@ -124,14 +124,16 @@ _KINDS = {
 }
 
 
-def _lead(hunt: Hunt, noted: Noted) -> str:
+def _lead(hunt: Hunt, noted: Noted, order: int) -> str:
     lead = noted.lead
     search, rank = hunt.where(noted.place)
+    unmet = sum(word not in hunt.words for word in lead.key)
+    again = "Its name was asked for before." if hunt.asked_for(lead.own) else "Its name is new."
     return (
-        f"I search {_KINDS[lead.kind]}, {lead.lacking} words. Its sentence has {lead.sentence} of"
-        f" {TENTHS} of the question. The passage has {lead.passage} of {TENTHS}. It was brought by"
-        f" search {search} at rank {rank}. Met in {noted.passages} passages."
-        f" {_titled(hunt, lead.name)} Rarity {lead.rarity}."
+        f"I search {_KINDS[lead.kind]}, {lead.lacking} words. Lead number {order}. Its sentence has"
+        f" {lead.sentence} of {TENTHS} of the question. The passage has {lead.passage} of {TENTHS}."
+        f" It was brought by search {search} at rank {rank}. Met in {noted.passages} passages."
+        f" Words met nowhere {unmet}. {_titled(hunt, lead.name)} {again} Rarity {lead.rarity}."
     )
 
 
