@@ -1,6 +1,7 @@
 """What rules can take from a question or a passage: words, sentences, names, numbers.
 
-Names are runs of words that begin with a capital or a digit, joined by small words such as `of`.
+Names are runs of words with a capital, numbers between or before them, joined by small words such
+as `of`.
 Uses the text alone: it knows neither answers nor which passages are needed.
 """
 
@@ -11,8 +12,9 @@ from functools import lru_cache
 from forethought.envs.multihop.passages import Passage
 from forethought.envs.multihop.search import FUNCTION_WORDS, words_of
 
-_PIECE = r"[A-Z0-9\u00c0-\u00de][\w'\u2019&.\-]*"
-_NAME = re.compile(rf"{_PIECE}(?:(?: (?:of|the|de|la|von|van|der|for|in))* {_PIECE})*")
+_WORD = r"[A-Z\u00c0-\u00de][\w'\u2019&.\-]*"
+_LINKS = r"(?: (?:of|the|de|la|von|van|der|for)){0,3}"
+_NAME = re.compile(rf"(?:\b\d+ )?{_WORD}(?:{_LINKS} {_WORD}| \d+\b)*")
 _DATE = re.compile(
     r"\b(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|September|October"
     r"|November|December)(?: \d{1,2})?,? \d{4}\b|\b\d[\d,.]*\d\b|\b\d\b"
@@ -71,16 +73,21 @@ def names_in(text: str, sentence: int = 0) -> list[Name]:
     found = []
     for match in _NAME.finditer(text):
         parts = match.group().strip(".,'\u2019-").split()
-        while parts and parts[0].lower() in _OPENERS:
+        while parts and (parts[0].lower() in _OPENERS or _stray_year(parts)):
             parts = parts[1:]
         name = " ".join(parts)
         words = frozenset(words_of(name))
-        if words and not name.isdigit():
+        if words and not name.replace(" ", "").isdigit():
             found.append(Name(name, words, sentence, number=False))
     for match in _DATE.finditer(text):
         words = frozenset(words_of(match.group()))
         found.append(Name(match.group(), words, sentence, number=True))
     return found
+
+
+def _stray_year(parts: list[str]) -> bool:
+    """Whether a number stands before an article, as in `1901 the University`, and is no part."""
+    return parts[0].isdigit() and parts[1:2] == ["the"]
 
 
 def read_passage(passage: Passage) -> Page:

@@ -130,7 +130,8 @@ def _lead(hunt: Hunt, noted: Noted, order: int) -> str:
     unmet = sum(word not in hunt.words for word in lead.key)
     again = "Its name was asked for before." if hunt.asked_for(lead.own) else "Its name is new."
     return (
-        f"I search {_KINDS[lead.kind]}, {lead.lacking} words. Lead number {order}. Its sentence has"
+        f"I search {_KINDS[lead.kind]}, {lead.lacking} words. Lead number {order}, fit"
+        f" {round(TENTHS * lead.fit)}. Its sentence has"
         f" {lead.sentence} of {TENTHS} of the question. The passage has {lead.passage} of {TENTHS}."
         f" It was brought by search {search} at rank {rank}. Met in {noted.passages} passages."
         f" Words met nowhere {unmet}. {_titled(hunt, lead.name)} {again} Rarity {lead.rarity}."
