@@ -55,7 +55,8 @@ def problem(instance: int) -> Problem:
 def _draw(rng: random.Random) -> Problem:
     """Start with a number and put operations around it, on either side."""
     value = rng.randint(2, 999)
-    text, parts = str(value), []
+    text = str(value)
+    parts: list[str] = []
     for _ in range(rng.randint(2, 4)):
         sign, other = rng.choice(_OPERATIONS), rng.randint(2, 99)
         inner = f"({text})" if parts else text

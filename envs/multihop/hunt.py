@@ -7,6 +7,7 @@ nor the passages needed.
 
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
+from itertools import islice
 
 from forethought.envs.multihop.leads import TENTHS, Lead, Span, leads_of, share, spans_of
 from forethought.envs.multihop.library import Library
@@ -164,6 +165,11 @@ class Hunt:
                 return number, place + 1
             place -= count
         raise LookupError(place)
+
+    def useful(self, gold: frozenset[int]) -> list[bool]:
+        """Of each search, whether it brought one of some passages."""
+        found = iter(self.found)
+        return [bool(gold.intersection(islice(found, count))) for count in self.brought]
 
     def tenths(self, words: set[str]) -> int:
         """Tenths of the question that some words have."""

@@ -14,17 +14,17 @@ LEADS, SPANS = 30, 12
 """Most queries and most answers that are put forward."""
 CLIPPED = 800
 """Letters of a passage that are shown."""
-FOUND: tuple[tuple[str, float, float], ...] = (
-    ("All passages needed are found.", 1.0, 0.25),
-    ("At least three quarters of the passages needed are found.", 3 / 4, 1 / 12),
-    ("At least two thirds of the passages needed are found.", 2 / 3, 1 / 6),
-    ("At least half of the passages needed are found.", 1 / 2, 1 / 6),
-    ("At least a third of the passages needed are found.", 1 / 3, 1 / 12),
-    ("At least a quarter of the passages needed are found.", 1 / 4, 0.25),
+ALL_FOUND = "All passages needed are found."
+HALF_FOUND = "At least half of the passages needed are found."
+BROUGHT = tuple(
+    f"Search {number} brings a passage that is needed." for number in range(1, SEARCHES + 1)
 )
-"""Goals with the share they need and their weight. Of two, three or four passages, the weights of
-what is reached sum to the share found."""
-FIND_GOALS = tuple(Goal(text, weight=weight) for text, _, weight in FOUND)
+FIND_GOALS = (
+    Goal(ALL_FOUND, weight=0.25),
+    *(Goal(text, weight=0.25) for text in BROUGHT),
+    Goal(HALF_FOUND, weight=0.0),
+)
+"""What a search brought is told search by search, so that a head can learn from each of them."""
 RIGHT = "The answer is right, word for word."
 SHARED: tuple[tuple[str, float], ...] = (
     ("The answer has most words of the right one, F1 75 % or more.", 0.75),
@@ -34,7 +34,7 @@ SHARED: tuple[tuple[str, float], ...] = (
 GOALS = (
     Goal(RIGHT, weight=0.25),
     *(Goal(text, weight=0.25) for text, _ in SHARED),
-    Goal(FOUND[0][0], weight=0.0),
+    Goal(ALL_FOUND, weight=0.0),
 )
 RULES = (
     f"You answer a question whose answer lies in two to four passages of a collection. You may"

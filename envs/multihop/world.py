@@ -23,11 +23,13 @@ from forethought.envs.multihop.policies import (
 )
 from forethought.envs.multihop.reading import read_question
 from forethought.envs.multihop.text import (
+    ALL_FOUND,
+    BROUGHT,
     FIND_GOALS,
     FIND_MANUAL,
     FIND_RULES,
-    FOUND,
     GOALS,
+    HALF_FOUND,
     MANUAL,
     RIGHT,
     RULES,
@@ -197,7 +199,8 @@ def _facts(question: Question, hunt: Hunt) -> dict[str, Any]:
 def _found(question: Question, hunt: Hunt) -> Outcome:
     facts = _facts(question, hunt)
     recall = facts["recall"]
-    told = [(text, recall >= level - _WITHIN) for text, level, _ in FOUND]
+    told = [(ALL_FOUND, facts["all_found"]), (HALF_FOUND, recall >= 0.5)]
+    told += zip(BROUGHT, hunt.useful(question.gold), strict=True)
     return _outcome(recall, facts["all_found"], told, facts)
 
 
@@ -205,7 +208,7 @@ def _answered(question: Question, hunt: Hunt, answer: str) -> Outcome:
     facts = _facts(question, hunt)
     score, exact = f1(answer, question.answers), exact_match(answer, question.answers)
     told = [(text, score >= level - _WITHIN) for text, level in SHARED]
-    told += [(RIGHT, exact), (FOUND[0][0], facts["all_found"])]
+    told += [(RIGHT, exact), (ALL_FOUND, facts["all_found"])]
     return _outcome(score, exact, told, facts | {"f1": score, "exact": exact, "answer": answer})
 
 

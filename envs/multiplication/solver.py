@@ -63,7 +63,8 @@ class Solver:
 def _slip(left: int, right: int, rng: random.Random) -> int:
     """A product with one digit of one row carried wrongly."""
     row = rng.randrange(len(str(right)))
-    return left * right + rng.choice((-1, 1)) * 10 ** (row + rng.randrange(1, len(str(left))))
+    off: int = 10 ** (row + rng.randrange(1, len(str(left))))
+    return left * right + rng.choice((-off, off))
 
 
 answer = Solver(sampling=0.7, stopping=0.9, retrying=0.6)
