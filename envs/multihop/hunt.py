@@ -5,9 +5,10 @@ searches bring equally many passages, whatever is asked. Pure rules, no text; kn
 nor the passages needed.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
+from operator import attrgetter
 
 from forethought.envs.multihop.leads import TENTHS, Lead, Span, leads_of, share, spans_of
 from forethought.envs.multihop.library import Library
@@ -26,18 +27,15 @@ _LATER = 0.02
 
 @dataclass(slots=True)
 class Noted:
-    """A lead or a span with where it was met."""
+    """A lead with where it was met."""
 
     lead: Lead
     place: int
     """Of its passage among those found, 0 for the first."""
+    rank: tuple[float, str]
+    """Small is good."""
     passages: int = 1
     """Passages found that suggest it."""
-
-    @property
-    def rank(self) -> tuple[float, str]:
-        """Small is good."""
-        return _LATER * self.place - self.lead.fit, self.lead.query
 
 
 @dataclass(slots=True)
@@ -76,7 +74,6 @@ class Hunt:
     """Likewise among the passages of the last search."""
     _keys: list[frozenset[str]] = field(default_factory=list)
     _noted: dict[frozenset[str], Noted] = field(default_factory=dict)
-    _offered: dict[str, Offered] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -119,26 +116,19 @@ class Hunt:
         self.last = max(self.last, held)
         self.best = max(self.best, held)
         for lead in leads_of(self.library, self.asked.text, place):
+            rank = _LATER * order - lead.fit, lead.query
             noted = self._noted.get(lead.key)
             if noted is None:
-                self._noted[lead.key] = Noted(lead, order)
+                self._noted[lead.key] = Noted(lead, order, rank)
                 continue
             noted.passages += 1
-            if replace(noted, lead=lead, place=order).rank < noted.rank:
-                noted.lead, noted.place = lead, order
-        for span in spans_of(self.library, self.asked.text, place):
-            offered = self._offered.get(span.key)
-            if offered is None:
-                self._offered[span.key] = Offered(span, order)
-                continue
-            offered.passages += 1
-            if span.fit > offered.span.fit:
-                offered.span, offered.place = span, order
+            if rank < noted.rank:
+                noted.lead, noted.place, noted.rank = lead, order, rank
 
     def leads(self, most: int) -> list[Noted]:
         """Queries that were not made yet, the best first."""
         fresh = (noted for key, noted in self._noted.items() if key not in self._keys)
-        return nsmallest(most, fresh, key=lambda noted: noted.rank)
+        return nsmallest(most, fresh, key=attrgetter("rank"))
 
     def asked_for(self, words: frozenset[str]) -> bool:
         """Whether a query had all these words, other than the whole question."""
@@ -152,7 +142,17 @@ class Hunt:
 
     def spans(self, most: int) -> list[Offered]:
         """What can be answered with, the best first."""
-        return nsmallest(most, self._offered.values(), key=lambda offered: offered.rank)
+        best: dict[str, Offered] = {}
+        for order, place in enumerate(self.found):
+            for span in spans_of(self.library, self.asked.text, place):
+                offered = best.get(span.key)
+                if offered is None:
+                    best[span.key] = Offered(span, order)
+                    continue
+                offered.passages += 1
+                if span.fit > offered.span.fit:
+                    offered.span, offered.place = span, order
+        return nsmallest(most, best.values(), key=attrgetter("rank"))
 
     def where(self, place: int) -> tuple[int, int]:
         """The search that brought a passage, and its place in it, both counted from 1.
