@@ -141,13 +141,14 @@ def spans_of(library: Library, text: str, place: int) -> tuple[Span, ...]:
     asked, page = read_question(text), library.page(place)
     words = frozenset(asked.words)
     shares = [share(library, text, sentence) for sentence in page.sentences]
+    told = 0.5 if " or " in text else -1.0  # `Which is older, A or B?` tells its answer
     best: dict[str, Span] = {}
     title = Name(page.title, page.title_words, 0, number=False)
     for name in (*page.names, title):
         key = normalise(name.text)
         inside = shares[name.sentence] if shares else 0.0
         again = name.words <= words
-        fit = inside + 0.5 * (name.number == (asked.kind in _NUMBERS)) - 1.0 * again
+        fit = inside + 0.5 * (name.number == (asked.kind in _NUMBERS)) + told * again
         if key and (key not in best or best[key].fit < fit):
             number, tenths = name.number, round(TENTHS * inside)
             best[key] = Span(name.text, key, tenths, number, again, fit)
