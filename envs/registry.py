@@ -65,11 +65,15 @@ class World:
 
 _WORLDS: Mapping[str, str] = MappingProxyType(
     {
+        "arithmetic-v0": "forethought.envs.arithmetic.world",
         "avalon-v0": "forethought.envs.avalon.world",
         "bargaining-v0": "forethought.envs.bargaining.world",
         "campsite-v0": "forethought.envs.campsite.world",
         "campsite-words-v0": "forethought.envs.campsite.words",
         "haggling-v0": "forethought.envs.haggling.world",
+        "multihop-find-v0": "forethought.envs.multihop.find",
+        "multihop-qa-v0": "forethought.envs.multihop.world",
+        "multiplication-v0": "forethought.envs.multiplication.world",
         "signpost-v0": "forethought.envs.signpost",
         "webshop-v0": "forethought.envs.webshop.world",
     }

@@ -1,0 +1,1 @@
+"""`arithmetic-v0`: work out an expression, with a Python tool for the sums."""
