@@ -28,8 +28,8 @@ class WebShop:
 
     Reward, on the last step only: how well the purchase fits, in [0, 1], see `reward`. An action is
     `search[words]` on the search page and one of `info["legal_actions"]` elsewhere; the search page
-    lists none, since any words may be searched for. `info["view"]` holds the visit and
-    `info["left"]` the number of decisions left, for policies written by hand.
+    lists none, since any words may be searched for. `info["view"]` holds the visit, for policies
+    written by hand.
 
     Args:
         folder: Holds the shop's two files; found through `FORETHOUGHT_DATA` when left out, and read
@@ -102,7 +102,6 @@ class WebShop:
             "goals": GOALS,
             "rules": RULES,
             "manual": MANUAL,
-            "left": self._left,
             "view": visit,
         }
 
@@ -217,20 +216,17 @@ def _select_or_buy(observation: Observation) -> Candidate:
     return _click(observation, BUY)
 
 
-def _straying_once(inner: Bot, at: int) -> Bot:
-    """A policy that does any listed thing in one decision, and else as another policy.
+def _straying(inner: Bot, share: float) -> Bot:
+    """A policy that does any listed thing in a share of its decisions.
 
-    What follows the stray decision is good play, so that the log shows what the decision was worth.
-
-    Args:
-        inner: The other policy.
-        at: Which decision, counted from 0.
+    Every other time it is one of the last three: buying as it is, going back, going on.
     """
 
     def act(observation: Observation, rng: random.Random) -> Candidate:
-        if STEPS - observation.info["left"] == at:
-            return unguided(observation, rng)
-        return inner(observation, rng)
+        if rng.random() >= share:
+            return inner(observation, rng)
+        listed = observation.candidates
+        return rng.choice(listed[-3:] if rng.random() < 0.5 else listed)
 
     return act
 
@@ -271,8 +267,10 @@ def _failings(visit: Visit, place: int) -> int:
 
 
 _SHOPPERS: tuple[Bot, ...] = (careful, first_offering, partial(careful, by_words=True))
-COLLECTORS = tuple(_straying_once(shopper, at) for at in range(11) for shopper in _SHOPPERS)
-"""Three shoppers that look at several products, each straying once, early or late."""
+COLLECTORS = tuple(
+    _straying(shopper, share) for share in (0.02, 0.1, 0.2, 0.3) for shopper in _SHOPPERS
+)
+"""Shoppers that look at several products, straying seldom or often."""
 
 SPLITS = MappingProxyType(
     {
@@ -294,6 +292,7 @@ WORLD = World(
         "unguided": unguided,
         "first-offering": first_offering,
         "best-words": best_words,
+        "careful": careful,
     },
     collectors=COLLECTORS,
     splits=SPLITS,
