@@ -26,6 +26,7 @@ from forethought.cli.training import checkpoint_place, head_to_start_from, warn_
 from forethought.envs.people import PEOPLE
 from forethought.envs.registry import get_world
 from forethought.valuefn.config import HeadConfig, changed, head_config
+from forethought.valuefn.courses import course_of
 
 if TYPE_CHECKING:
     from forethought.valuefn.head import Head
@@ -244,7 +245,7 @@ def improve(
     episodes: int,
     seed: int,
     out: Path | None,
-    row: str,
+    row: str | None,
     changes: Sequence[str],
     resume: bool,
     as_json: bool,
@@ -252,7 +253,7 @@ def improve(
     """Play, train, play again."""
     screen = Screen(as_json=as_json)
     world = get_world(env)
-    config = settings(row, changes, seed=seed)
+    config = settings(row or course_of(world.id).row, changes, seed=seed)
     out = out or Path("runs") / f"improve-{env}-{seed}"
     _check_improve_place(out, resume=resume)
     from forethought.valuefn.improve import improve as run

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from forethought.cli.options import Changes, Env, Json, Out, Resume, Row, Seed
+from forethought.cli.options import Changes, Env, Json, Out, Resume, Seed
 
 learning_app = typer.Typer(rich_markup_mode=None)
 train_app = typer.Typer(help="Train something.", rich_markup_mode=None)
@@ -29,7 +29,12 @@ def improve(
         Path | None,
         typer.Option(help="Folder to write into; runs/improve-ENV-SEED by default.", metavar="DIR"),
     ] = None,
-    config: Row = "iql",
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="Row of head settings to begin with; the world's own by default.", metavar="ROW"
+        ),
+    ] = None,
     changes: Changes = None,
     resume: Resume = False,
     as_json: Json = False,

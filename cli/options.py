@@ -10,7 +10,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")]
 Out = Annotated[Path | None, typer.Option(help="Folder to write into.", metavar="DIR")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")]
-Row = Annotated[str, typer.Option(help="Row of head settings to begin with.", metavar="ROW")]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="One head setting, as in members=3.", metavar="KEY=VALUE"),

@@ -150,6 +150,22 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "ridge": 1.0,
             "refit": True,
         },
+        "short": {
+            "objective": "monte-carlo",
+            "gamma": 1.0,
+            "expectile": 0.5,
+            "members": 3,
+            "learning_rate": 3e-3,
+            "shares": {"outcome": 1.0, "future": 0.0, "current": 0.0, "other": 0.0},
+        },
+        "errand": {
+            "objective": "monte-carlo",
+            "gamma": 0.99,
+            "expectile": 0.5,
+            "members": 3,
+            "learning_rate": 3e-3,
+            "shares": {"outcome": 1.0, "future": 0.0, "current": 0.0, "other": 0.0},
+        },
     }
 )
 """Named rows: what differs from the defaults.
@@ -159,6 +175,9 @@ Chosen on the training split of CaSiNo by three-fold cross-validation; give it a
 `talk` is for a thousand talks whose states hold what was said: linear, and all of it is the ridge;
 the one update is there because a training has at least one. More brought nothing to the order.
 Chosen by cross-validation on nine tenths of PersuasionForGood; give it a `focus`.
+`short` and `errand` are quick to train, on logs of sensible play that strays now and then. `errand`
+discounts, so that decisions that lead nowhere cost something. They are those of the courses of
+`avalon-v0` and `webshop-v0`.
 """
 
 

@@ -33,15 +33,11 @@ from forethought.envs.registry import World
 from forethought.envs.rollouts import OnDone, Recording, plan, play
 from forethought.envs.stats import mean_interval
 from forethought.valuefn.config import HeadConfig, head_config
+from forethought.valuefn.courses import USUAL, Course, course_of
 from forethought.valuefn.critic import load_critic
 from forethought.valuefn.fit import fit_head
 
 VALIDATION_EPISODES = 800
-NEAR, FAR = 0.25, 0.05
-"""Shares of a playing round's decisions that go to one of the best candidates, and to any."""
-DEFAULT_EPISODES = 12_000
-DEFAULT_ROUNDS = 2
-"""Settings of the heads that `bench` trains by default."""
 
 Progress = Callable[[str, int, int], None]
 """Told of a stage, how much of it is done, and how much there is."""
@@ -86,7 +82,7 @@ class Stray:
         far: Share of the decisions that go to any candidate, 0 to 1.
     """
 
-    def __init__(self, inner: Planner, near: float = NEAR, far: float = FAR) -> None:
+    def __init__(self, inner: Planner, near: float = USUAL.near, far: float = USUAL.far) -> None:
         self.name = inner.name
         self._inner = inner
         self._near, self._far = near, far
@@ -127,7 +123,7 @@ def improve(
         episodes: Collected for round 0; every later round plays half as many.
         seed: Chooses episodes and training; equal seeds give equal heads.
         out: The directory; see the module.
-        config: Settings of the heads; the defaults by default.
+        config: Settings of the heads; by default those of the world's course.
         validation: Episodes that every head is judged on, 2 or more.
         resume: Go on with what `out` holds.
         progress: Told how far each stage is.
@@ -142,7 +138,8 @@ def improve(
         raise ConfigError(f"episodes must be 40 or more to train a head, not {episodes}")
     if out.exists() and not resume and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists; resume it or choose another place")
-    work = _Work(world, seed, out, head_config(**(config or HeadConfig()).model_dump()), progress)
+    course = course_of(world.id)
+    work = _Work(world, seed, out, config or head_config(course.row), course, progress)
     traces: list[Trace] = []
     done: list[Round] = []
     for number in range(rounds + 1):
@@ -162,6 +159,7 @@ def default_heads(
     *,
     seed: int = 0,
     config: HeadConfig | None = None,
+    episodes: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """The head that `bench` uses when none is named, with its control; trained once and cached.
@@ -169,22 +167,25 @@ def default_heads(
     Args:
         world: Where.
         seed: Chooses episodes and training.
-        config: Settings of the heads; the defaults by default.
+        config: Settings of the heads; by default those of the world's course.
+        episodes: Collected at first; by default as the course says.
         progress: Told how far each stage is.
 
     Raises:
         ConfigError: If the cache cannot be written.
     """
-    config = config or HeadConfig()
+    course = course_of(world.id)
+    config = config or head_config(course.row)
+    episodes = episodes or course.episodes
     texts = f"-texts{world.texts}" if world.texts > 1 else ""
-    name = f"{world.id}{texts}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
+    name = f"{world.id}{texts}-{episodes}x{course.rounds}-{config.digest()}-{seed}"
     out = cache_home() / "heads" / name
     if (out / "head" / "permuted" / "config.json").exists():
         return out / "head"
     return improve(
         world,
-        rounds=DEFAULT_ROUNDS,
-        episodes=DEFAULT_EPISODES,
+        rounds=course.rounds,
+        episodes=episodes,
         seed=seed,
         out=out,
         config=config,
@@ -238,9 +239,11 @@ class _Work:
         seed: int,
         out: Path,
         config: HeadConfig,
+        course: Course,
         progress: Progress | None,
     ) -> None:
         self._world, self._seed, self._out, self._config = world, seed, out, config
+        self._course = course
         self._progress = progress
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -260,7 +263,8 @@ class _Work:
         stage = f"round {number}: play"
         with Recording(self._out / f"round-{number}" / FILE_NAME, resume=True) as record:
             if head is not None:
-                planner = Stray(Rank(load_critic(head)))
+                course = self._course
+                planner = Stray(Rank(load_critic(head)), course.near, course.far)
                 return self._run(planner, planned, stage, record)
             tell = _counted(self._tell, stage, len(planned))
             return collect(self._world, planned, record=record, on_done=tell)

@@ -84,10 +84,10 @@ def _straying(bot: Bot, share: float) -> Bot:
 COLLECTORS: tuple[Bot, ...] = tuple(
     _straying(bot, share)
     for bot, share in zip(
-        islice(cycle((heuristic, reader)), 11),
-        (0.0, 0.0, 0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.7, 0.7, 1.0),
+        islice(cycle((reader, heuristic, reader)), 11),
+        (0.05, 0.05, 0.1, 0.1, 0.1, 0.15, 0.15, 0.2, 0.2, 0.4, 1.0),
         strict=True,
     )
 )
-"""Naive and reading players, steady and straying, and a random one: 11, a number that shares no
-factor with the seats' turns."""
+"""Naive and reading players that stray now and then, mostly reading ones, and a random one: 11, a
+number that shares no factor with the seats' turns."""

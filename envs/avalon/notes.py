@@ -4,11 +4,12 @@ Everything follows from what the player sees (`Seen`) and a `Reading` of public 
 here can give away another player's role.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from forethought.envs.avalon.beliefs import (
     Belief,
+    Facts,
     Reading,
     admirers,
     facts_of,
@@ -17,7 +18,7 @@ from forethought.envs.avalon.beliefs import (
     shares_by_quests,
 )
 from forethought.envs.avalon.players import Seen
-from forethought.envs.avalon.rules import MOST_REJECTED, NAME, OVER, members, teams
+from forethought.envs.avalon.rules import MOST_REJECTED, NAME, NEEDED, OVER, members, teams
 
 
 class Notes:
@@ -85,6 +86,36 @@ class Notes:
         liked = [self.by_votes[team] for team, who in self.admirers.items() if who & bit]
         evil, merlin = self.belief.evil[player], self.belief.merlin[player]
         return merlin + (1 - evil - merlin) * sum(liked) / len(liked)
+
+    def onward(self, team: int) -> tuple[float, float]:
+        """How safe the next quest's team will be if this one passes, and if it fails.
+
+        The mean over who may lead it, each by the published rules; this player proposes the safest.
+        1 where the quest would win the game for good, 0 where it would lose it.
+        """
+        table = self.seen.table
+        needed = self.needed
+        clean = [(evil, p) for evil, p in self.belief.sets if (evil & team).bit_count() < needed]
+        dirty = [(evil, p) for evil, p in self.belief.sets if (evil & team).bit_count() >= needed]
+        won, lost = table.passed + 1 == NEEDED, table.failed + 1 == NEEDED
+        return (
+            1.0 if won else self._onward((*self.facts, (team, 0)), clean),
+            0.0 if lost else self._onward((*self.facts, (team, needed)), dirty),
+        )
+
+    def _onward(self, facts: Facts, sets: Sequence[tuple[int, float]]) -> float:
+        whole = sum(chance for _, chance in sets)
+        if not whole:
+            return 0.0
+        players, quest = self.seen.table.players, self.seen.table.quest + 1
+        safe = shares(players, quest, sets)
+        liked = admirers(players, quest, facts)
+        total = max(safe.values())  # where this player leads
+        for player in members(self.seen.others):
+            good = 1 - self.belief.evil[player]
+            own = [safe[team] for team, who in liked.items() if who >> player & 1]
+            total += good * sum(own) / max(1, len(own))
+        return total / players / whole
 
     @property
     def last_leader(self) -> int:

@@ -76,9 +76,15 @@ def _proposing(notes: Notes, team: int) -> Candidate:
         f" {round(20 * (notes.best - safe))}, safe {part(notes.by_quests[team])} by quests, with"
         f" me {team >> known.me & 1}, known evil {(team & known.evil).bit_count()}, approvals"
         f" {round(notes.approvals(team))} of {notes.seen.table.players}, a Servant would"
-        f" {int(notes.likes(team))}.",
+        f" {int(notes.likes(team))}; {_onward(notes, team)}.",
         action=say_team(team),
     )
+
+
+def _onward(notes: Notes, team: int) -> str:
+    """What a team would lead to."""
+    passed, failed = notes.onward(team)
+    return f"after a pass the next is safe {part(passed)}, after a fail safe {part(failed)}"
 
 
 def _voting(notes: Notes) -> tuple[Candidate, ...]:
@@ -91,7 +97,7 @@ def _voting(notes: Notes) -> tuple[Candidate, ...]:
     )
     following = (table.leader + 1) % table.players
     return (
-        Candidate(f"I approve this team, {worth}.", action=APPROVE),
+        Candidate(f"I approve this team, {worth}; {_onward(notes, table.team)}.", action=APPROVE),
         Candidate(
             f"I reject this team, {worth}; the next leader is evil"
             f" {part(notes.belief.evil[following])}, its team safe {part(notes.led_by(following))},"

@@ -11,23 +11,13 @@ from typing import Any
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.registry import Bot, World
+from forethought.envs.webshop.counts import covered, fits_price, fresh, lacking, offered
 from forethought.envs.webshop.pages import BUY, PREVIOUS, Visit
 from forethought.envs.webshop.reading import read_instruction
 from forethought.envs.webshop.reward import Score, judge
 from forethought.envs.webshop.shop import Errand, Shop, open_shop
-from forethought.envs.webshop.text import (
-    GOALS,
-    LEVELS,
-    MANUAL,
-    NOTHING,
-    RULES,
-    covered,
-    fits_price,
-    observe,
-    offered,
-    state_text,
-    thoughts,
-)
+from forethought.envs.webshop.text import GOALS, LEVELS, MANUAL, NOTHING, RULES, observe
+from forethought.envs.webshop.thoughts import state_text, thoughts
 
 STEPS = 15
 """Decisions after which an errand is broken off with nothing bought."""
@@ -226,27 +216,61 @@ def _select_or_buy(observation: Observation) -> Candidate:
     return _click(observation, BUY)
 
 
-def _straying(inner: Bot, stray: float) -> Bot:
-    """A policy that now and then does any listed thing."""
+def _straying(inner: Bot, share: float) -> Bot:
+    """A policy that does any listed thing in a share of its decisions.
+
+    Every other time it is one of the last three: buying as it is, going back, going on.
+    """
 
     def act(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return unguided(observation, rng)
-        return inner(observation, rng)
+        if rng.random() >= share:
+            return inner(observation, rng)
+        listed = observation.candidates
+        return rng.choice(listed[-3:] if rng.random() < 0.5 else listed)
 
     return act
 
 
-_SHOPPERS: tuple[Bot, ...] = (
-    first_hit,
-    first_offering,
-    best_words,
-    partial(first_offering, shortest=True),
-)
+def careful(
+    observation: Observation, rng: random.Random, *, patience: int = 6, by_words: bool = False
+) -> Candidate:
+    """As `first_offering`, but pass over what costs too much, and buy the best product opened.
+
+    Args:
+        observation: What is seen.
+        rng: Not used.
+        patience: Products opened at most, so that there is time to buy.
+        by_words: Open the title with most words of the request first, not the first result.
+    """
+    visit: Visit = observation.info["view"]
+    reading, products = visit.reading, visit.shop.products
+    left = fresh(visit) if len(visit.opened) < patience else []
+    if visit.page == "item":
+        here = _failings(visit, visit.item)
+        best = min(_failings(visit, place) for place in visit.opened)
+        if here > best or (here and left):
+            return _click(observation, PREVIOUS)
+        return _select_or_buy(observation)
+    if visit.page == "results" and visit.listed:
+        if left and by_words:
+            left.sort(key=lambda place: -covered(reading.words, products[place].title))
+        opened = [place for place in visit.listed if place in visit.opened]
+        opened.sort(key=partial(_failings, visit))
+        return _click(observation, products[[*left, *opened, *visit.listed][0]].asin)
+    return observation.candidates[0]
+
+
+def _failings(visit: Visit, place: int) -> int:
+    """Options that an opened product lacks, and whether it costs too much."""
+    reading, product = visit.reading, visit.shop.products[place]
+    return lacking(reading, product) + (not fits_price(reading, product))
+
+
+_SHOPPERS: tuple[Bot, ...] = (careful, first_offering, partial(careful, by_words=True))
 COLLECTORS = tuple(
-    _straying(shopper, stray) for stray in (0.0, 0.15, 0.3, 0.5) for shopper in _SHOPPERS
+    _straying(shopper, share) for share in (0.02, 0.1, 0.2, 0.3) for shopper in _SHOPPERS
 )
-"""Careful and careless shoppers, sixteen of them."""
+"""Shoppers that look at several products, straying seldom or often."""
 
 SPLITS = MappingProxyType(
     {
@@ -268,6 +292,7 @@ WORLD = World(
         "unguided": unguided,
         "first-offering": first_offering,
         "best-words": best_words,
+        "careful": careful,
     },
     collectors=COLLECTORS,
     splits=SPLITS,

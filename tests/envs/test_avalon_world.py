@@ -251,3 +251,21 @@ def test_merlin_knows_what_other_leaders_would_propose() -> None:
     assert notes.last_leader == (notes.seen.table.leader + 4 - notes.seen.table.rejected) % 5
     assert len(notes.sets) == 1
     assert "Sets of evil players that fit 1, to all 10." in info["state"]
+
+
+def test_a_team_says_what_it_leads_to() -> None:
+    env = Avalon()
+    _, info = env.reset(seed=0, options={"instance": 0, "seat": 1, "opponent": "naive"})
+    over = False
+    while not over:
+        notes = info["view"]
+        table = notes.seen.table
+        if info["phase"] in ("propose", "vote"):
+            for team in notes.choices:
+                passed, failed = notes.onward(team)
+                assert 0 <= passed <= 1
+                assert 0 <= failed <= 1
+                assert passed == 1 or table.passed < 2
+                assert failed == 0 or table.failed < 2
+            assert "after a pass the next is safe" in info["candidates"][0].thought
+        _, _, over, _, info = env.step(info["candidates"][0].action)

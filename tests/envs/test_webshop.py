@@ -111,19 +111,20 @@ def test_an_errand_from_search_to_purchase(folder: Path) -> None:
     assert "click[Next >]" in info["legal_actions"]
     text, _, _, info = go(env, "click[b003]")
     assert "size: [small | low] [tall]" in text
-    assert "Offers 2 of 2 options. Selected as asked 0 of 2" in info["state"]
-    assert "I select the size that is asked for." in [c.thought for c in info["candidates"]]
+    assert "Lacks 0 of 2 options. Still to select 2, selected as asked 0 of 2" in info["state"]
+    told = [c.thought for c in info["candidates"]]
+    assert "I select an option as asked; still to select would be 1, selected 1 of 2" in told[0]
     text, _, _, info = go(env, "click[Small | Low]", "click[red]")
     assert "[red] (selected)" in text
-    assert "Selected as asked 2 of 2, otherwise 0 of 2" in info["state"]
+    assert "Still to select 0, selected as asked 2 of 2, otherwise 0 of 2" in info["state"]
     text, _, _, info = go(env, "click[Description]")
     assert "Gives a warm light." in text
     text, _, _, info = go(env, "click[< Prev]")
-    assert "Selected as asked 2 of 2" in info["state"]
+    assert "selected as asked 2 of 2" in info["state"]
     before = info["state"]
     text, _, _, info = go(env, "click[Features]", "click[< Prev]")
-    assert "Has 5 of 6 words" in info["state"]
-    assert "Has 3 of 6 words" in before
+    assert "Has words 8 in 10" in info["state"]
+    assert "Has words 5 in 10" in before
     text, reward, over, info = go(env, "click[Buy Now]")
     assert over
     assert reward == 1
@@ -137,7 +138,7 @@ def test_options_are_forgotten_on_leaving_and_kept_options_are_counted(folder: P
     env.reset(options={"instance": errand_for(folder, "B003")})
     go(env, "search[floor desk lamp 3]", "click[B003]", "click[tall]")
     _, _, _, info = go(env, "click[< Prev]")
-    assert any("Opened before, it offers 2 of 2" in c.thought for c in info["candidates"])
+    assert any("Opened before, it lacks 0 of 2" in c.thought for c in info["candidates"])
     _, _, _, info = go(env, "click[B003]")
     assert "otherwise 0 of 2" in info["state"]
 

@@ -106,13 +106,16 @@ def test_bad_numbers_and_places(finished: tuple[Path, Improved], tmp_path: Path)
 
 def test_default_heads_are_trained_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FORETHOUGHT_CACHE", str(tmp_path))
-    monkeypatch.setattr(module, "DEFAULT_EPISODES", 60)
     stages: list[str] = []
-    head = default_heads(WORLD, config=SMALL, progress=lambda *told: stages.append(told[0]))
+
+    def told(stage: str, done: int, total: int) -> None:
+        stages.append(stage)
+
+    head = default_heads(WORLD, config=SMALL, episodes=60, progress=told)
     assert (head / "permuted" / "config.json").exists()
     assert stages
     stages.clear()
-    again = default_heads(WORLD, config=SMALL, progress=lambda *told: stages.append(told[0]))
+    again = default_heads(WORLD, config=SMALL, episodes=60, progress=told)
     assert again == head
     assert stages == []
 
