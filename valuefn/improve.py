@@ -29,7 +29,7 @@ from forethought.agent.planners.rank import Rank
 from forethought.agent.protocols import Planner, Turn
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Candidate, Decision, Episode, Trace
-from forethought.envs.registry import World
+from forethought.envs.registry import World, folder_name
 from forethought.envs.rollouts import OnDone, Recording, plan, play
 from forethought.envs.stats import mean_interval
 from forethought.valuefn.config import HeadConfig, head_config
@@ -176,7 +176,7 @@ def default_heads(
         ConfigError: If the cache cannot be written.
     """
     config = config or HeadConfig()
-    name = f"{world.id}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
+    name = f"{folder_name(world.id)}-{DEFAULT_EPISODES}x{DEFAULT_ROUNDS}-{config.digest()}-{seed}"
     out = cache_home() / "heads" / name
     if (out / "head" / "permuted" / "config.json").exists():
         return out / "head"
