@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from forethought.agent.errors import ConfigError, UnknownName, needs
+from forethought.agent.errors import ConfigError, EnvironmentFailed, UnknownName, needs
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
 from forethought.envs.options import read_number
 from forethought.envs.registry import SPLITS, World
@@ -28,6 +28,8 @@ WON = Goal("I end with more than nothing.")
 BEST = Goal("I end with at least half of the most there is.")
 LOST = Goal("I end with less than nothing.", kind="feared")
 GOALS = (WON, BEST, LOST)
+DEALS = 100
+"""How often a game is begun again when it ends before the agent has moved once."""
 _SILENT = ", "
 
 
@@ -94,13 +96,13 @@ class OpenSpiel:
         self._chance = random.Random(f"{self.id} chance {instance}")
         if "rng_seed" in self._game.get_parameters():
             self._game = _load(self._name, rng_seed=1 + instance)
-        while True:
+        for _ in range(DEALS):
             state = self._game.new_initial_state()
             self._advance(state)
             if not state.is_terminal():
-                break
-        self._state, self._paid = state, 0.0
-        return self._show(state)
+                self._state, self._paid = state, 0.0
+                return self._show(state)
+        raise EnvironmentFailed(f"{self.id}: seat {self._seat} is never asked to move")
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Take a legal action, in OpenSpiel's words, and let the others move."""

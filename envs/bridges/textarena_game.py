@@ -39,7 +39,7 @@ def _as_paid(env: Any, seat: int) -> float:
 
 
 def _won_or_lost(reward: float, broken: bool) -> tuple[bool, ...]:
-    return reward > 0 and not broken, reward < 0 or broken
+    return reward >= 1 and not broken, reward < 0 or broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Game:
     settle: Callable[[float, bool], tuple[bool, ...]] = _won_or_lost
     """Given the reward and whether the agent ended the game by breaking a rule, the truth of each
     goal."""
-    success: str = "a reward above 0, without having ended the game by breaking a rule"
-    wins: Callable[[float, bool], bool] = lambda reward, broken: reward > 0 and not broken
+    success: str = "the whole reward of 1, without having ended the game by breaking a rule"
+    wins: Callable[[float, bool], bool] = lambda reward, broken: reward >= 1 and not broken
     facts: Callable[[Any, int], Mapping[str, Scalar]] = _no_facts
     """What to record of the ending."""
     data: tuple[str, str] | None = None

@@ -40,7 +40,7 @@ def test_the_reward_is_what_openspiel_returns(name: str) -> None:
         while not over:
             _, reward, over, _, info = env.step(rng.choice(info["legal_actions"]))
             total += reward
-        replayed = env._game.new_initial_state()
+        replayed = pyspiel.load_game(str(env._game)).new_initial_state()
         for action in env._state.history():
             assert action in replayed.legal_actions()
             replayed.apply_action(action)

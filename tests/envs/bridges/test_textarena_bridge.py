@@ -28,9 +28,7 @@ SAID: dict[str, list[str]] = {
 with_data = pytest.mark.skipif(
     not os.environ.get("FORETHOUGHT_DATA"), reason="FORETHOUGHT_DATA is not set"
 )
-EVERY = [
-    pytest.param(name, marks=with_data if name in {USED_CAR, TABLE} else ()) for name in SAID
-]
+EVERY = [pytest.param(name, marks=with_data if name in {USED_CAR, TABLE} else ()) for name in SAID]
 
 
 def every_side(name: str) -> list[dict[str, Any]]:
@@ -122,7 +120,7 @@ def test_breaking_rules_is_counted_and_loses() -> None:
     _, reward, over, _, info = env.step("[Offer: 99 Ore -> 1 Brick]")
     assert info["invalid"] is True
     assert not over
-    text, reward, over, _, info = env.step("[Offer: 99 Ore -> 1 Brick]")
+    _, reward, over, _, info = env.step("[Offer: 99 Ore -> 1 Brick]")
     assert (reward, over) == (-1.0, True)
     assert info["invalid"] is True
     assert info["outcome"].facts["ended_by_rule_breaking"] is True
@@ -131,19 +129,15 @@ def test_breaking_rules_is_counted_and_loses() -> None:
 
 
 def test_partial_credit_for_a_broken_rule_is_no_success() -> None:
-    env = TextArena("Minesweeper-v0")
-    paid = 0
-    for seed in range(4):
-        env.reset(seed=seed)
-        _, _, over, _, _ = env.step("[3 3]")
-        while not over:
-            _, reward, over, _, info = env.step("[sideways]")
-            assert info["invalid"] is True
-        paid += reward > 0
-        assert info["outcome"].facts["ended_by_rule_breaking"] is True
-        assert not info["outcome"].success
-        assert info["outcome"].reached == ("I lose the game.",)
-    assert paid > 0
+    env = TextArena("PegJump-v0")
+    env.reset(seed=1)
+    env.step("[nothing]")
+    _, reward, over, _, info = env.step("[nothing]")
+    assert over
+    assert reward == pytest.approx(1 / 14)
+    assert info["outcome"].facts["ended_by_rule_breaking"] is True
+    assert not info["outcome"].success
+    assert info["outcome"].reached == ("I lose the game.",)
 
 
 def test_nobody_accepts_an_own_stale_offer() -> None:
