@@ -79,7 +79,9 @@ def test_a_cut_off_episode_says_so() -> None:
 def test_our_worlds_keep_their_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # the one part of their test that cannot read texts: it asks an observation for its dtype
     module = sys.modules["pettingzoo.test.api_test"]
-    monkeypatch.setattr(module, "_test_observation_space_compatibility", lambda *given: None)
+    monkeypatch.setattr(
+        module, "_test_observation_space_compatibility", lambda *given, **named: None
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         api_test(as_aec(name), num_cycles=150)
