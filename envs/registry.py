@@ -77,6 +77,7 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
 _BRIDGES: Mapping[str, str] = MappingProxyType(
     {
         "gym": "forethought.envs.bridges.gymnasium",
+        "negmas": "forethought.envs.bridges.negmas_opponents",
         "openspiel": "forethought.envs.bridges.openspiel",
         "pettingzoo": "forethought.envs.bridges.pettingzoo",
         "reasoning-gym": "forethought.envs.bridges.reasoning_gym",

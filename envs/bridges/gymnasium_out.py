@@ -33,7 +33,7 @@ LETTERS = (
 """Letters a text may hold, as far as the space knows."""
 
 
-class AsGymnasium(gymnasium.Env):  # type: ignore[misc]  # generic over what mypy cannot see
+class AsGymnasium(gymnasium.Env[str, Any]):
     """A world of ours behind Gymnasium's interface.
 
     Args:

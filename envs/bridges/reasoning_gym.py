@@ -68,8 +68,8 @@ class ReasoningGym:
         score = self._score(action)
         self._task = None
         right = score >= 1.0
-        told = {"reached" if right else "missed": (RIGHT.text,)}
-        outcome = Outcome(score, right, facts={"score": score}, **told)
+        told, untold = ((RIGHT.text,), ()) if right else ((), (RIGHT.text,))
+        outcome = Outcome(score, right, reached=told, missed=untold, facts={"score": score})
         text = "Right." if right else "Not right."
         return text, score, True, False, {"outcome": outcome, "goals": (RIGHT,)}
 
