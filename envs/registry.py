@@ -92,6 +92,11 @@ def world_ids() -> list[str]:
     return sorted(_WORLDS)
 
 
+def bridge_names() -> list[str]:
+    """What may stand before the colon of an id, sorted."""
+    return sorted(_BRIDGES)
+
+
 def is_world_id(text: str) -> bool:
     """Whether a text is the id of an own world, or leads over a bridge."""
     bridge, colon, name = text.partition(":")
@@ -113,7 +118,9 @@ def get_world(world_id: str) -> World:
     """
     if world_id not in _WORLDS:
         bridge, _, name = world_id.partition(":")
-        if not is_world_id(world_id):
+        if name and bridge not in _BRIDGES:
+            raise UnknownName("bridge", bridge, _BRIDGES)
+        if not name:
             raise UnknownName("environment", world_id, (*_WORLDS, *(f"{b}:..." for b in _BRIDGES)))
         beyond: World = import_module(_BRIDGES[bridge]).world(name)
         return beyond
