@@ -2,8 +2,8 @@
 
 The world is `bargaining-v0`, with its rules, texts and splits; a head trained there can be used
 here. The other side is a negotiator of negmas inside negmas' own alternating-offers mechanism,
-which is stepped one offer at a time. negmas is under the AGPL, so nothing else in the package imports it
-and no extra brings it in unasked; who uses this module takes on its terms.
+which is stepped one offer at a time. negmas is under the AGPL, so nothing else in the package
+imports it and no extra brings it in unasked; who uses this module takes on its terms.
 """
 
 import random

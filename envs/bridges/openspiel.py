@@ -10,7 +10,7 @@ given from Python. Games of simultaneous moves are played one player after the o
 import random
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from forethought.agent.errors import ConfigError, EnvironmentFailed, UnknownName, needs
@@ -157,7 +157,7 @@ class OpenSpiel:
             text,
             {
                 "state": text,
-                "candidates": tuple(Candidate(f"I play {one}.", action=one) for one in actions),
+                "candidates": tuple(map(_candidate, actions)),
                 "legal_actions": actions,
                 "goals": GOALS,
                 "rules": f"You are player {self._seat} in the game {self._game}. "
@@ -181,8 +181,14 @@ class OpenSpiel:
         return {"outcome": outcome, "goals": GOALS}
 
 
+@lru_cache(maxsize=8192)
 def _plain(words: str) -> str:
     return re.sub(r"\s+", " ", words).strip(_SILENT)
+
+
+@lru_cache(maxsize=8192)
+def _candidate(action: str) -> Candidate:
+    return Candidate(f"I play {action}.", action=action)
 
 
 def _load(name: str, **given: Any) -> Any:

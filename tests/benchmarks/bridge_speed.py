@@ -1,4 +1,4 @@
-"""Steps per second: TextArena's raw game, its default wrapper, the bridge; OpenSpiel and its bridge.
+"""Moves per second: TextArena raw, behind its default wrapper, and bridged; OpenSpiel likewise.
 
 python tests/benchmarks/bridge_speed.py [--seconds 5]
 """
