@@ -107,6 +107,16 @@ def test_two_agents_play_ours_to_the_end(name: str) -> None:
     assert len(paid) >= 3
 
 
+def test_there_and_back_again_is_still_a_world() -> None:
+    def again() -> PettingZoo:
+        return PettingZoo(lambda: as_aec("haggling-v0"), "ours")
+
+    check_environment(again, episodes=4, options=[{}, {"seat": 1}])
+    text, info = again().reset(seed=1, options={"instance": 3})
+    assert "coins" in text
+    assert len(info["legal_actions"]) > 5
+
+
 def test_what_one_side_sees_is_its_own() -> None:
     env = as_aec("bargaining-v0")
     env.reset(options={"instance": 4})
