@@ -24,7 +24,7 @@ from forethought.cli.console import Screen, count, with_interval
 from forethought.cli.sharding import Fit, fit_of_shards
 from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
 from forethought.envs.people import PEOPLE
-from forethought.envs.registry import get_world
+from forethought.envs.registry import folder_name, get_world
 from forethought.valuefn.config import HeadConfig, changed, head_config
 from forethought.valuefn.courses import course_of
 
@@ -254,7 +254,7 @@ def improve(
     screen = Screen(as_json=as_json)
     world = get_world(env)
     config = settings(row or course_of(world.id).row, changes, seed=seed)
-    out = out or Path("runs") / f"improve-{env}-{seed}"
+    out = out or Path("runs") / f"improve-{folder_name(env)}-{seed}"
     _check_improve_place(out, resume=resume)
     from forethought.valuefn.improve import improve as run
 

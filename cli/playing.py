@@ -31,7 +31,7 @@ from forethought.cli.console import Screen, count, with_interval
 from forethought.cli.watch import Watcher
 from forethought.envs.bench import run_bench
 from forethought.envs.casino import DATASET, SUCCESS
-from forethought.envs.registry import World, get_world, world_ids
+from forethought.envs.registry import World, bridge_names, get_world, world_ids
 from forethought.envs.report import save, terminal
 from forethought.envs.rollouts import Recording, failed, plan
 from forethought.envs.rollouts import play as play_episodes
@@ -66,6 +66,8 @@ def envs(*, as_json: bool) -> None:
         for name, line in lines.items():
             if line:
                 screen.say(f"  {name + ': ' if name else ''}{line}")
+    screen.say(Text("worlds of other packages", style="bold"))
+    screen.say(f"  {', '.join(f'{name}:NAME' for name in bridge_names())}; see docs/bridges.md")
     for data in DATASETS:
         screen.say(Text(f"{data['id']} (data set)", style="bold"))
         screen.say(f"  {data['summary']}\n  success: {data['success']}")
@@ -85,6 +87,7 @@ def envs(*, as_json: bool) -> None:
                 }
                 for world in worlds
             ],
+            "bridges": bridge_names(),
             "datasets": list(DATASETS),
         }
     )

@@ -29,7 +29,7 @@ from forethought.cli.choices import (
     telling_where,
 )
 from forethought.cli.console import Screen
-from forethought.envs.registry import World, get_world, world_ids
+from forethought.envs.registry import World, get_world, is_world_id
 from forethought.envs.rollouts import failed
 
 WAITING = "(waits for a decision)"
@@ -166,7 +166,7 @@ def _crew(trace: Trace, typed: Typed, screen: Screen) -> _Crew:
         UserError: If the arm, its critic or its model cannot be had.
     """
     episode = trace.episode
-    if episode.env not in world_ids():
+    if not is_world_id(episode.env):
         raise ConfigError(
             f"episode {episode.id} was played in {episode.env!r}, which is no world of its own; "
             "resume_episode and fork_episode go on with it from Python"

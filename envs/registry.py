@@ -1,6 +1,11 @@
-"""Worlds by versioned id. A world's module is imported when it is asked for, not before."""
+"""Worlds by versioned id. A world's module is imported when it is asked for, not before.
+
+An id with a colon, such as `openspiel:bargaining`, names a world of another package: what stands
+before the colon says which bridge leads there, what follows is the world's name over there.
+"""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -80,10 +85,38 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
 )
 """Id to the module whose `WORLD` describes it."""
 
+_BRIDGES: Mapping[str, str] = MappingProxyType(
+    {
+        "gym": "forethought.envs.bridges.gymnasium",
+        "negmas": "forethought.envs.bridges.negmas_opponents",
+        "openspiel": "forethought.envs.bridges.openspiel",
+        "pettingzoo": "forethought.envs.bridges.pettingzoo",
+        "reasoning-gym": "forethought.envs.bridges.reasoning_gym",
+        "textarena": "forethought.envs.bridges.textarena",
+    }
+)
+"""What stands before the colon, to the module whose `world(name)` describes what follows it."""
+
 
 def world_ids() -> list[str]:
-    """The ids that `get_world` knows, sorted."""
+    """The ids of the library's own worlds, sorted; those behind bridges are not listed."""
     return sorted(_WORLDS)
+
+
+def bridge_names() -> list[str]:
+    """What may stand before the colon of an id, sorted."""
+    return sorted(_BRIDGES)
+
+
+def is_world_id(text: str) -> bool:
+    """Whether a text is the id of an own world, or leads over a bridge."""
+    bridge, colon, name = text.partition(":")
+    return text in _WORLDS or bool(colon and name and bridge in _BRIDGES)
+
+
+def folder_name(world_id: str) -> str:
+    """A world's id as part of a file name: what some file systems refuse becomes a dash."""
+    return re.sub(r"[^\w.+-]+", "-", world_id).strip("-")
 
 
 def get_world(world_id: str) -> World:
@@ -91,8 +124,16 @@ def get_world(world_id: str) -> World:
 
     Raises:
         UnknownName: If there is no such world; the message names the nearest.
+        MissingExtra: If it lies behind a bridge whose package is not installed.
+        ConfigError: If a bridge cannot lead to it.
     """
     if world_id not in _WORLDS:
-        raise UnknownName("environment", world_id, _WORLDS)
+        bridge, _, name = world_id.partition(":")
+        if name and bridge not in _BRIDGES:
+            raise UnknownName("bridge", bridge, _BRIDGES)
+        if not name:
+            raise UnknownName("environment", world_id, (*_WORLDS, *(f"{b}:..." for b in _BRIDGES)))
+        beyond: World = import_module(_BRIDGES[bridge]).world(name)
+        return beyond
     world: World = import_module(_WORLDS[world_id]).WORLD
     return world

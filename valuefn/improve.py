@@ -29,7 +29,7 @@ from forethought.agent.planners.rank import Rank
 from forethought.agent.protocols import Planner, Turn
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Candidate, Decision, Episode, Trace
-from forethought.envs.registry import World
+from forethought.envs.registry import World, folder_name
 from forethought.envs.rollouts import OnDone, Recording, plan, play
 from forethought.envs.stats import mean_interval
 from forethought.valuefn.config import HeadConfig, head_config
@@ -178,7 +178,7 @@ def default_heads(
     config = config or head_config(course.row)
     episodes = episodes or course.episodes
     texts = f"-texts{world.texts}" if world.texts > 1 else ""
-    name = f"{world.id}{texts}-{episodes}x{course.rounds}-{config.digest()}-{seed}"
+    name = f"{folder_name(world.id)}{texts}-{episodes}x{course.rounds}-{config.digest()}-{seed}"
     out = cache_home() / "heads" / name
     if (out / "head" / "permuted" / "config.json").exists():
         return out / "head"

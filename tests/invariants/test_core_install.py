@@ -25,7 +25,7 @@ MAY_NEED_AN_EXTRA = (
     "forethought.agent.models",
     "forethought.agent.telemetry",
     "forethought.cli.demo",
-    "forethought.envs.openspiel",
+    "forethought.envs.bridges",
 )
 
 _CHILD = """

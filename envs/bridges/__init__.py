@@ -1,0 +1,1 @@
+"""Bridges to worlds that others built; each needs its own optional package."""
