@@ -70,6 +70,9 @@ async def test_the_json_has_the_agreed_shape() -> None:
             "calls",
             "tokens",
             "seconds",
+            "dollars",
+            "weighed",
+            "facts",
         ]
         low, high = row["ci95"]
         assert low <= row["mean"] <= high

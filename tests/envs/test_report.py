@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from forethought.agent.errors import ConfigError
-from forethought.envs.report import forest, html_page, save, terminal
+from forethought.envs.plots import forest
+from forethought.envs.report import html_page, save, terminal
 from forethought.envs.scores import ArmRow, BenchReport, OpponentRow, PairRow
 
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
