@@ -104,7 +104,7 @@ def test_the_page_is_whole_and_needs_nothing_else() -> None:
     assert not tags.seen & {"script", "link", "img", "iframe"}
     assert "http" not in page
     assert "prefers-color-scheme: dark" in page
-    assert len(SVG.findall(page)) == 2
+    assert len(SVG.findall(page)) == 3
     assert "tit-for-tat (not met in training)" in page
 
 

@@ -25,6 +25,7 @@ MAY_NEED_AN_EXTRA = (
     "forethought.agent.models",
     "forethought.agent.telemetry",
     "forethought.cli.demo",
+    "forethought.envs.engines.on_ray",
     "forethought.envs.openspiel",
 )
 
