@@ -41,6 +41,16 @@ def support(arms: Mapping[str, ArmRow]) -> Iterator[str]:
             )
 
 
+def widths(arms: Mapping[str, ArmRow]) -> Iterator[str]:
+    """Intervals without width, which say nothing."""
+    for name, row in arms.items():
+        if row.ci95 is not None and row.ci95[0] == row.ci95[1]:
+            yield (
+                f"{name}: all {row.n} episodes had the same reward, so its interval has no width; "
+                "the interval of its success does not shrink to nothing"
+            )
+
+
 def episodes(world: World, played: Played) -> Iterator[str]:
     """Too few of them, instances that come again, seats that do not take turns."""
     results = next(iter(played.values()))
@@ -114,9 +124,11 @@ def pairs(
     """
     for a, b in combinations(names, 2):
         yield from _undecided(a, b, gaps[a, b])
-        signs = {rows[f"{a} vs {b}"].diff > 0 for rows in by_seed.values()}
-        if len(signs) > 1:
-            yield f"{a} and {b}: which is better changes from seed to seed"
+        sign = gaps[a, b].value if gaps[a, b].excludes_zero else 0.0
+        against = [key for key, rows in by_seed.items() if rows[f"{a} vs {b}"].diff * sign < 0]
+        if against:
+            seeds = f"seed{'s' * (len(against) > 1)} {', '.join(against)}"
+            yield f"{a} and {b}: {seeds} alone would say the contrary"
     count = len(names) * (len(names) - 1) // 2
     if count >= MANY:
         yield (

@@ -9,7 +9,7 @@ from math import floor, log10
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _AXIS = 800, 210, 190, 30, 34
 """Pixels of a forest plot: width, label column, figure column, height of a row, of the axis."""
-_LABEL = 28
+_LABEL = 24
 """Characters of a label that fit its column."""
 _TALL, _BOTTOM, _TOP, _EDGE = 380, 52, 16, 64
 """Pixels of a scatter plot: height, below the axis, above the highest tick, left of the axis."""
@@ -58,7 +58,7 @@ def _bar(bar: Bar, y: int, x: Callable[[float], float], coloured: bool) -> str:
     side = "flat"
     if coloured and (low > 0 or high < 0):
         side = "up" if low > 0 else "down"
-    short = name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+    short = _short(name)
     return (
         f"<g><title>{escape(name)}: {range_text(value, (low, high))}</title>"
         f'<text x="{_LEFT - 14}" y="{y + 4}" text-anchor="end">{escape(short)}</text>'
@@ -66,6 +66,14 @@ def _bar(bar: Bar, y: int, x: Callable[[float], float], coloured: bool) -> str:
         f'<circle class="{side}" cx="{x(value)}" cy="{y}" r="5"/>'
         f'<text x="{_WIDTH - _RIGHT + 14}" y="{y + 4}">{range_text(value, (low, high))}</text></g>'
     )
+
+
+def _short(name: str) -> str:
+    """A name that fits, its middle left out where it is too long."""
+    if len(name) <= _LABEL:
+        return name
+    half = (_LABEL - 1) // 2
+    return f"{name[: _LABEL - 1 - half]}…{name[-half:]}"
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -138,7 +146,7 @@ def _point(
     point: Point, x: Callable[[float], float], y: Callable[[float], float], label: float
 ) -> str:
     name, place, value, low, high = point
-    side, short = _WIDTH - _RIGHT, name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+    side, short = _WIDTH - _RIGHT, _short(name)
     return (
         f"<g><title>{escape(name)}: {range_text(value, (low, high))}</title>"
         f'<line class="thin" x1="{x(place)}" y1="{y(value)}" x2="{side + 8}" y2="{label}"/>'

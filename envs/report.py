@@ -11,16 +11,13 @@ from html import escape
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from forethought.agent.errors import ConfigError
 from forethought.envs.plots import forest, scatter
 from forethought.envs.scores import BenchReport
-from forethought.envs.tables import once, tables
-
-_WORDS = 30
-"""Characters from which on a cell without an interval is read as words."""
+from forethought.envs.tables import Table, once, tables
 
 _PAGE = """\
 <!doctype html>
@@ -41,7 +38,7 @@ p, li {{ max-width: 46rem; }} .soft {{ color: var(--soft); }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }}
-th:first-child, td:first-child, td.words {{ text-align: left; }} td.words {{ min-width: 16rem; }}
+th:first-child, td:first-child {{ text-align: left; }} td {{ white-space: nowrap; }}
 svg {{ max-width: 100%; height: auto; display: block; }}
 svg text {{ fill: var(--ink); font: 13px system-ui, sans-serif; }}
 svg .soft {{ fill: var(--soft); }} svg .grid {{ stroke: var(--line); }}
@@ -63,7 +60,10 @@ svg .down {{ stroke: var(--down); fill: var(--down); }}
 
 def terminal(report: BenchReport) -> RenderableType:
     """The report as tables for a rich console."""
-    parts: list[RenderableType] = [_table(*each) for each in tables(report)]
+    parts: list[RenderableType] = []
+    for each in tables(report):
+        parts.append(_table(each))
+        parts += [Text(f"  {note}", style="dim") for note in each.notes]
     if report.candidates and report.candidates not in report.warnings:
         parts.append(Text(report.candidates, style="dim"))
     parts += [Text(f"note: {line}", style="yellow") for line in report.warnings]
@@ -76,7 +76,7 @@ def html_page(report: BenchReport) -> str:
     if report.warnings:
         lines = "".join(f"<li>{escape(line)}</li>" for line in report.warnings)
         body.append(f"<h2>What these figures cannot say</h2><ul>{lines}</ul>")
-    body += [_html_table(*each) for each in tables(report)]
+    body += map(_html_table, tables(report))
     seeds = ", ".join(map(str, report.seeds or (report.seed,)))
     among = report.candidates
     said = f" {among[0].upper()}{among[1:]}." if among else ""
@@ -142,24 +142,23 @@ def save(report: BenchReport, folder: str | os.PathLike[str]) -> list[Path]:
     return written
 
 
-def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left")
-    for index, column in enumerate(columns):
+def _table(what: Table) -> RichTable:
+    table = RichTable(title=Text(what.title), title_justify="left")
+    for index, column in enumerate(what.columns):
         table.add_column(Text(column), justify="right" if index else "left")
-    for row in rows:
+    for row in what.rows:
         table.add_row(*map(Text, row))
     return table
 
 
-def _html_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    lines = (f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows)
-    return (
-        f'<h2>{escape(title)}</h2>\n<div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+def _html_table(what: Table) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in what.columns)
+    lines = (
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in what.rows
     )
-
-
-def _html_cell(cell: str) -> str:
-    words = ' class="words"' if len(cell) > _WORDS and "[" not in cell else ""
-    return f"<td{words}>{escape(cell)}</td>"
+    notes = "<br/>".join(map(escape, what.notes))
+    return (
+        f'<h2>{escape(what.title)}</h2>\n<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        + (f'<p class="soft">{notes}</p>' if notes else "")
+    )

@@ -146,6 +146,7 @@ def summarise(
             *doubts.broken(everyone),
             *doubts.support(arms),
             *doubts.episodes(world, results),
+            *doubts.widths(arms),
             *((among,) if differ(sets, weighed) else ()),
             *doubts.models(results),
             *doubts.controls(results, gaps),

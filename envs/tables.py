@@ -4,14 +4,24 @@ Reads a `BenchReport` and computes nothing from episodes; knows neither colours 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from string import ascii_lowercase
 
 from forethought.envs.plots import range_text
 from forethought.envs.rows import ArmRow, OpponentRow, PairRow
 from forethought.envs.scores import BenchReport
 from forethought.envs.stats import wilson
 
-Table = tuple[str, list[str], list[list[str]]]
-"""Title, column names, cells."""
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: tuple[str, ...] = ()
+    """What its letters stand for."""
 
 
 def tables(report: BenchReport) -> Iterator[Table]:
@@ -51,7 +61,7 @@ def _arms(report: BenchReport) -> Table:
         cells += ["-" if row.weighed is None else f"{row.weighed:.1f}"] * weighing
         rows.append(cells)
     seeds = f", seeds {', '.join(map(str, report.seeds))} pooled" if report.by_seed else ""
-    return f"{report.env}, {report.episodes} episodes per arm{seeds}", columns, rows
+    return Table(f"{report.env}, {report.episodes} episodes per arm{seeds}", columns, rows)
 
 
 def _arm_cells(row: ArmRow) -> list[str]:
@@ -78,7 +88,7 @@ def _pairs(report: BenchReport) -> Table:
         [name, range_text(row.diff, row.ci95), _effect(report.effects[name])]
         for name, row in once(report).items()
     ]
-    return "paired differences", ["pair", "difference [95 %]", "effect (sd)"], rows
+    return Table("paired differences", ["pair", "difference [95 %]", "effect (sd)"], rows)
 
 
 def _effect(effect: float | None) -> str:
@@ -97,7 +107,7 @@ def _seeds(report: BenchReport) -> Table:
         gaps = [each.paired[name] for each in report.by_seed.values()]
         cells = [range_text(gap.diff, gap.ci95) for gap in gaps]
         rows.append([name, *cells, range_text(pair.diff, pair.ci95)])
-    return "each seed and all of them", columns, rows
+    return Table("each seed and all of them", columns, rows)
 
 
 def _parts(
@@ -112,7 +122,7 @@ def _parts(
         unmet = what == "opponent" and part in report.unseen
         label = f"{part} (not met in training)" if unmet else part
         rows.append([label, *(_part_cell(by_arm.get(name)) for name in names)])
-    return title, [what, *names], rows
+    return Table(title, [what, *names], rows)
 
 
 def _part_cell(row: OpponentRow | None) -> str:
@@ -126,20 +136,26 @@ def _facts(report: BenchReport) -> Table:
     for name in names:
         found = [row.facts.get(name) for row in report.arms.values()]
         rows.append([name, *("-" if f is None else range_text(f.mean, f.ci95) for f in found)])
-    return "outcome facts, mean per episode", ["fact", *report.arms], rows
+    return Table("outcome facts, mean per episode", ["fact", *report.arms], rows)
 
 
 def _published(report: BenchReport) -> Table:
     """Measured and published figures, each in a column of its own."""
-    columns = ["who", "figure", "measured here", "published", "what differs", "source"]
+    notes = list(dict.fromkeys(f"{f.differs} ({f.source})" for f in report.published))
+    letters = dict(zip(notes, ascii_lowercase, strict=False))
     rows = []
     for metric in dict.fromkeys(figure.metric for figure in report.published):
         for name, arm in report.arms.items():
             value = arm.mean if metric == "reward" else arm.success
-            rows.append([name, metric, f"{value:.3f}", "", "", ""])
+            rows.append([name, metric, f"{value:.3f}", "", ""])
         rows += [
-            [f.method, metric, "", f"{f.value:.3f}", f.differs, f.source]
+            [f.method, metric, "", f"{f.value:.3f}", letters[f"{f.differs} ({f.source})"]]
             for f in report.published
             if f.metric == metric
         ]
-    return "beside published figures, which were taken under other conditions", columns, rows
+    return Table(
+        "beside published figures, taken under other conditions",
+        ["who", "figure", "measured here", "published", "what differs"],
+        rows,
+        tuple(f"{letter}: {note}" for note, letter in letters.items()),
+    )

@@ -264,7 +264,11 @@ class _Work:
             return collect(self._world, planned, record=record, on_done=tell)
 
     def _run(
-        self, planner: Planner, episodes: Sequence[Episode], stage: str, record: Recording[Trace] | None
+        self,
+        planner: Planner,
+        episodes: Sequence[Episode],
+        stage: str,
+        record: Recording[Trace] | None,
     ) -> list[Trace]:
         tell = _counted(self._tell, stage, len(episodes))
         return asyncio.run(play(self._world, planner, episodes, record=record, on_done=tell))
