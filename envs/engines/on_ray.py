@@ -12,6 +12,7 @@ starts one on this machine.
 
 import asyncio
 import json
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -94,6 +95,7 @@ class RayEngine:
         self._source = source.pack()
         self._ours = not ray.is_initialized()
         if self._ours:
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
             ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)
         there = int(ray.cluster_resources().get("CPU", 0))
         if workers is not None and workers > there:
