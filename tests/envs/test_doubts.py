@@ -1,5 +1,5 @@
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -34,7 +34,7 @@ def _trace(
     opponent: str = "",
     model: str = "",
     usage: Usage | None = None,
-    facts: dict[str, float | str | bool] | None = None,
+    facts: Mapping[str, float | str | bool] | None = None,
 ) -> Trace:
     decision = Decision(GO, "left", "x", usage={"act": usage} if usage else {})
     return Trace(
@@ -105,15 +105,17 @@ def test_dollars_are_counted_where_a_price_is_known() -> None:
 
 
 def test_numeric_facts_of_the_outcome_are_averaged() -> None:
-    traces = [
-        _trace(
-            i,
-            0.5,
-            facts={"surplus": float(i), "agreed": i % 2 == 0, "role": "x", "odd": float("nan")}
-            | ({"rare": 3.0} if i == 4 else {}),
-        )
-        for i in range(10)
-    ]
+    traces = []
+    for i in range(10):
+        stated: dict[str, float | str | bool] = {
+            "surplus": float(i),
+            "agreed": i % 2 == 0,
+            "role": "x",
+            "odd": float("nan"),
+        }
+        if i == 4:
+            stated["rare"] = 3.0
+        traces.append(_trace(i, 0.5, facts=stated))
     facts = _report(a=traces).arms["a"].facts
     assert set(facts) == {"surplus", "agreed", "rare"}
     assert facts["surplus"].mean == 4.5

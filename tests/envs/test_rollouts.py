@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from idle_loop import timed
 
 from forethought.agent.arms import Arm, build_planner
 from forethought.agent.errors import ConfigError, DataError, RunError, UnknownName
@@ -351,13 +352,20 @@ async def test_whoever_listens_hears_every_decision() -> None:
     assert heard == ["observation", "state", "thought", "action", "end"] * 2
 
 
-async def test_64_at_once_come_near_to_what_the_latency_allows() -> None:
-    latency, at_once, count = 0.1, 64, 448
+def test_64_at_once_come_near_to_what_the_latency_allows(tmp_path: Path) -> None:
+    latency, at_once, count = 0.05, 64, 1280
     episodes = plan(WORLD, split="test", episodes=count, seed=0)
-    start = time.perf_counter()
-    await roll(WORLD, Slow(latency), episodes, keep=Result.of, concurrency=at_once)
+
+    async def run() -> list[Result]:
+        with Recording(tmp_path / "traces.jsonl", keep=Result.of) as record:
+            return await roll(
+                WORLD, Slow(latency), episodes, keep=Result.of, record=record, concurrency=at_once
+            )
+
+    results, seconds = timed(run)
+    assert len(results) == count
     ideal = count * latency / at_once
-    assert ideal / (time.perf_counter() - start) > 0.5  # the benchmark has the figure
+    assert ideal / seconds > 0.8  # the benchmark has the figure, in a world with more to it
 
 
 async def test_memory_does_not_grow_with_the_episodes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from forethought.agent.types import Decision, Episode, Trace
 from forethought.envs.engines.source import Player, Source
 from forethought.envs.registry import get_world
 from forethought.envs.rollouts import Recording, failed, plan, play, roll
+from forethought.envs.signpost import Signpost
 
 
 class Deadly:
@@ -109,8 +110,7 @@ def _with_one_red(episodes: list[Episode]) -> list[Episode]:
     """Without the episodes whose sign is red, save the first of them."""
     red = []
     for episode in episodes:
-        env = get_world("signpost-v0").make()
-        _, info = env.reset(seed=episode.seed, options={"instance": episode.instance})
+        _, info = Signpost().reset(seed=episode.seed, options={"instance": episode.instance})
         if "red" in info["state"]:
             red.append(episode)
     return [episode for episode in episodes if episode not in red[1:]]
