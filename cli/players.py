@@ -6,6 +6,7 @@ that the command was given. An engine is imported when it is asked for.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,14 @@ def check_engine(engine: str, workers: int | None) -> None:
     Raises:
         UnknownName: If there is no such engine.
         ConfigError: If `workers` is given for an engine that has none.
+        MissingExtra: If the engine's package is not installed.
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
     if engine == "local" and workers is not None:
         raise ConfigError("--workers is for --engine ray; here --concurrency is what you want")
+    if engine == "ray":
+        import_module("forethought.envs.engines.on_ray")
 
 
 @contextmanager
@@ -80,7 +84,6 @@ def engine_for(
     """The engine of that name, ended afterwards; `None` for this process.
 
     Raises:
-        MissingExtra: If its package is not installed.
         ConfigError: If the cluster has fewer processors than `workers`.
     """
     if engine == "local":
