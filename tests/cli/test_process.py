@@ -29,7 +29,8 @@ import sys
 
 class Without:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "safetensors", "matplotlib", "sklearn", "openai", "ray"}:
+        hidden = {"torch", "safetensors", "matplotlib", "sklearn", "openai", "ray"}
+        if name.partition(".")[0] in hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Without())
