@@ -30,7 +30,8 @@ from forethought.agent.types import Episode, Outcome, Step, Trace
 
 VERSION = 1
 FILE_NAME = "traces.jsonl"
-
+_keep_data = getattr(os, "fdatasync", os.fsync)
+"""`fdatasync` is missing on macOS."""
 
 _adapters: dict[type, TypeAdapter[Any]] = {}
 
@@ -140,6 +141,10 @@ class TraceWriter:
             self.step(trace.episode.id, step)
         if trace.outcome is not None:
             self.end(trace.episode.id, trace.outcome)
+
+    def sync(self) -> None:
+        """Have the disk keep what was written so far; may be called from another thread."""
+        _keep_data(self._fd)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -251,13 +256,14 @@ def read_traces(path: str | os.PathLike[str], *, empty_ok: bool = False) -> Trac
     return result
 
 
-def stream_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
+def stream_traces(path: str | os.PathLike[str], *, repeats: bool = False) -> Iterator[Trace]:
     """Yield the episodes of a traces file one by one, in the order in which they ended.
 
     Holds the episodes that are open at the time, and the ids of all. A repeated id keeps the first.
 
     Args:
         path: The file, or the directory of a run.
+        repeats: Whether to yield an id again each time its episode ends again.
 
     Raises:
         DataError: If the file cannot be read, is not a traces file, or was damaged before its last
@@ -266,7 +272,7 @@ def stream_traces(path: str | os.PathLike[str]) -> Iterator[Trace]:
     file = _file(path)
     seen: set[str] = set()
     for trace in _ended(file, TraceFile(file), {}):
-        if trace.episode.id not in seen:
+        if repeats or trace.episode.id not in seen:
             seen.add(trace.episode.id)
             yield trace
 

@@ -19,7 +19,18 @@ import typer
 
 from forethought.agent.errors import ForethoughtError
 from forethought.cli.learning_commands import learning_app
-from forethought.cli.options import Critic, Env, Json, ModelName, Out, Resume, Seed
+from forethought.cli.options import (
+    Concurrency,
+    Critic,
+    EngineName,
+    Env,
+    Json,
+    ModelName,
+    Out,
+    Resume,
+    Seed,
+    Workers,
+)
 from forethought.cli.record_commands import records_app
 
 STOPPED = 130
@@ -89,6 +100,9 @@ def play(
     watch: Annotated[bool, typer.Option("--watch", help="Show each decision as it happens.")] = (
         False
     ),
+    concurrency: Concurrency = 1,
+    engine: EngineName = "local",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Play episodes with one arm; --out keeps their traces."""
@@ -106,6 +120,9 @@ def play(
         out=out,
         resume=resume,
         watch=watch,
+        concurrency=concurrency,
+        engine=engine,
+        workers=workers,
         as_json=as_json,
     )
 
@@ -119,8 +136,14 @@ def bench(
             help="Ways of deciding, with commas: planner[:N][+critic][@model].", metavar="A,B,..."
         ),
     ],
-    episodes: Annotated[int, typer.Option(min=2, help="Test episodes for each arm.")] = 200,
+    episodes: Annotated[
+        int, typer.Option(min=2, help="Test episodes for each arm and seed.")
+    ] = 200,
     seed: Seed = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Several seeds, reported one by one and pooled.", metavar="1,2,..."),
+    ] = None,
     critic: Critic = None,
     model: ModelName = None,
     opponents: Annotated[
@@ -132,6 +155,9 @@ def bench(
     ] = None,
     out: Out = None,
     resume: Resume = False,
+    concurrency: Concurrency = 1,
+    engine: EngineName = "local",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Compare arms on the same test episodes, with paired 95 % intervals."""
@@ -141,12 +167,15 @@ def bench(
         env,
         arms=arms,
         episodes=episodes,
-        seed=seed,
+        seeds=seeds if seeds is not None else str(seed),
         critic=critic,
         model=model,
         opponents=opponents,
         out=out,
         resume=resume,
+        concurrency=concurrency,
+        engine=engine,
+        workers=workers,
         as_json=as_json,
     )
 

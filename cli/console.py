@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.progress import TimeElapsedColumn as Elapsed
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 Tell = Callable[[str, int, int], None]
@@ -70,10 +79,24 @@ class Screen:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            Elapsed(),
+            _Rate(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._err, transient=True) as bars:
             yield _Bars(bars)
+
+
+class _Rate(ProgressColumn):
+    """How fast it goes: how many a second, or seconds for each."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last while; of the whole once it is over."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("-")
+        return Text(f"{speed:.3g}/s" if speed >= 1 else f"{1 / speed:.3g} s each")
 
 
 class _Bars:
@@ -85,7 +108,8 @@ class _Bars:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total)
+            # what was done before is no part of the rate
+            self._tasks[stage] = self._bars.add_task(stage, total=total, completed=done)
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
 

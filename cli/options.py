@@ -28,3 +28,13 @@ ModelName = Annotated[
         metavar="NAME",
     ),
 ]
+Concurrency = Annotated[
+    int, typer.Option(min=1, help="Episodes under way at a time; more help with a slow model.")
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Where episodes are played: local or ray.", metavar="NAME")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes of --engine ray; one for each processor by default."),
+]

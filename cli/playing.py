@@ -12,9 +12,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from forethought.agent.arms import build_planner
+from forethought.agent.errors import ConfigError
 from forethought.agent.loop import ignore
-from forethought.agent.protocols import Model, Planner
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Episode, Trace
 from forethought.cli.choices import (
@@ -28,14 +27,16 @@ from forethought.cli.choices import (
     telling_where,
 )
 from forethought.cli.console import Screen, count, with_interval
+from forethought.cli.players import check_engine, engine_for, head_for, planner_for
 from forethought.cli.watch import Watcher
 from forethought.envs.bench import run_bench
 from forethought.envs.casino import DATASET, SUCCESS
+from forethought.envs.engines.source import Player
 from forethought.envs.registry import World, bridge_names, get_world, world_ids
 from forethought.envs.report import save, terminal
-from forethought.envs.rollouts import Recording, failed, plan
-from forethought.envs.rollouts import play as play_episodes
-from forethought.envs.scores import arm_row, by_opponent
+from forethought.envs.results import Result
+from forethought.envs.rollouts import Engine, Recording, plan, roll
+from forethought.envs.rows import arm_row, by_opponent
 
 DATASETS = (
     {
@@ -106,11 +107,17 @@ def play(
     out: Path | None,
     resume: bool,
     watch: bool,
+    concurrency: int,
+    engine: str,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Play episodes with one arm and say how it went."""
     screen = Screen(as_json=as_json)
     world = get_world(env)
+    check_engine(engine, workers)
+    if watch and (concurrency > 1 or engine != "local"):
+        raise ConfigError("--watch shows one episode at a time, here; leave out the other options")
     (way,) = parse_arms([arm], world)
     opponents = [opponent] if opponent else None
     check_opponents(opponents, world)
@@ -118,14 +125,8 @@ def play(
     check_place(out, resume=resume)
     models = models_for([way], model, world)
     speaker = models.get(way.model or "")
-    judges = judges_for([way])
-    planner = build_planner(
-        way,
-        critics=critics_for([way], critic, world, screen),
-        bots=world.bots,
-        match=judges.match if judges else None,
-        same=judges.same if judges else None,
-    )
+    head = head_for([way], critic, world, screen)
+    planner = planner_for(way, world, critics_for([way], head, world, screen))
     planned = plan(
         world,
         split=split,
@@ -135,9 +136,18 @@ def play(
         arm=str(way),
         model=speaker.name if speaker else "",
     )
-    with telling_where(out):
-        traces = _play(screen, world, planner, planned, speaker, out, resume=resume, watch=watch)
-    result = _summary(str(way), traces, seed) | {"env": env, "split": split}
+    with telling_where(out), engine_for(engine, workers, head, model) as elsewhere:
+        played = _play(
+            screen,
+            planned,
+            Player(world, planner, speaker),
+            out,
+            resume=resume,
+            watch=watch,
+            concurrency=concurrency,
+            engine=elsewhere,
+        )
+    result = _summary(str(way), played, seed) | {"env": env, "split": split}
     if out is None:
         screen.note("the traces were not kept; --out DIR keeps them")
     else:
@@ -148,21 +158,24 @@ def play(
 
 def _play(
     screen: Screen,
-    world: World,
-    planner: Planner,
     planned: Sequence[Episode],
-    model: Model | None,
+    player: Player,
     out: Path | None,
     *,
     resume: bool,
     watch: bool,
-) -> list[Trace]:
-    """The traces of all planned episodes, those that were whole before included."""
-    with Recording(out / FILE_NAME, resume=resume) if out else nullcontext() as record:
+    concurrency: int,
+    engine: Engine | None,
+) -> list[Result]:
+    """What came of all planned episodes, those that were whole before included."""
+    place = out / FILE_NAME if out else None
+    with Recording(place, resume=resume, keep=Result.of) if place else nullcontext() as record:
         todo = [e for e in planned if record is None or e.id not in record.done]
         watcher = Watcher(screen.talk, todo) if watch else ignore
         with nullcontext() if watch else screen.progress() as tell:
             counter = itertools.count(len(planned) - len(todo) + 1)
+            if tell is not None and todo:
+                tell(todo[0].arm, len(planned) - len(todo), len(planned))
 
             def ended(trace: Trace, seconds: float) -> None:
                 if tell is not None:
@@ -172,30 +185,33 @@ def _play(
                     screen.talk.print(f"reward {trace.outcome.reward:.3f}, {won}\n")
 
             return asyncio.run(
-                play_episodes(
-                    world,
-                    planner,
+                roll(
+                    player.world,
+                    player.planner,
                     planned,
+                    keep=Result.of,
                     record=record,
-                    model=model,
+                    model=player.model,
+                    concurrency=concurrency,
                     on_done=ended,
                     listen=watcher,
+                    engine=engine,
                 )
             )
 
 
-def _summary(arm: str, traces: Sequence[Trace], seed: int) -> dict[str, Any]:
+def _summary(arm: str, played: Sequence[Result], seed: int) -> dict[str, Any]:
     """The figures of one arm's episodes, by the names that `bench --json` gives them."""
-    rows = by_opponent({arm: traces}, seed)
+    rows = by_opponent({arm: played}, seed)
     return {
         "arm": arm,
-        "model": traces[0].episode.model or None,
+        "model": played[0].episode.model or None,
         "seed": seed,
-        "episodes": len(traces),
-        **asdict(arm_row(traces, seed)),
-        "failed": sum(map(failed, traces)),
+        "episodes": len(played),
+        **asdict(arm_row(played, seed)),
+        "failed": sum(each.failed for each in played),
         "by_opponent": {name: asdict(row[arm]) for name, row in rows.items()},
-        "reasons": dict(Counter(t.outcome.reason for t in traces if t.outcome is not None)),
+        "reasons": dict(Counter(each.reason for each in played)),
     }
 
 
@@ -232,29 +248,39 @@ def bench(
     critic: Path | None,
     model: str | None,
     episodes: int,
-    seed: int,
+    seeds: str,
     opponents: str | None,
     out: Path | None,
     resume: bool,
+    concurrency: int,
+    engine: str,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Compare arms on the same test episodes."""
     screen = Screen(as_json=as_json)
     world = get_world(env)
+    check_engine(engine, workers)
+    chosen = _seeds(seeds)
     ways = parse_arms(split_list(arms), world)
     against = split_list(opponents) if opponents is not None else None
     check_opponents(against, world)
     check_place(out, resume=resume)
     models = models_for(ways, model, world)
-    critics = critics_for(ways, critic, world, screen)
+    head = head_for(ways, critic, world, screen)
+    critics = critics_for(ways, head, world, screen)
     judges = judges_for(ways)
-    with telling_where(out), screen.progress() as tell:
+    with (
+        telling_where(out),
+        engine_for(engine, workers, head, model) as elsewhere,
+        screen.progress() as tell,
+    ):
         report = asyncio.run(
             run_bench(
                 world,
                 [str(way) for way in ways],
                 episodes=episodes,
-                seed=seed,
+                seeds=chosen,
                 critics=critics,
                 models=models,
                 match=judges.match if judges else None,
@@ -262,6 +288,8 @@ def bench(
                 out=out,
                 resume=resume,
                 opponents=against,
+                concurrency=concurrency,
+                engine=elsewhere,
                 progress=tell,
             )
         )
@@ -269,3 +297,18 @@ def bench(
     for path in save(report, out) if out else ():
         screen.say(f"wrote {path}")
     screen.result(report.to_json())
+
+
+def _seeds(text: str) -> list[int]:
+    """Whole numbers written with commas.
+
+    Raises:
+        ConfigError: If one is no whole number of 0 or more, one is given twice, or there is none.
+    """
+    parts = split_list(text)
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise ConfigError(f"--seeds takes whole numbers with commas, as in 1,2,3, not {text!r}")
+    seeds = [int(part) for part in parts]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds names one twice: {text}")
+    return seeds

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from statistics import fmean
 
 from forethought.agent.arms import Arm, build_planner
 from forethought.agent.budget import Budget
@@ -20,8 +19,12 @@ from forethought.agent.planners.wording import Match, Same
 from forethought.agent.protocols import Model, Planner, ValueFunction
 from forethought.agent.trace import FILE_NAME
 from forethought.agent.types import Trace
+from forethought.envs.candidates import candidate_sets
+from forethought.envs.plans import plan
+from forethought.envs.recording import Recording
 from forethought.envs.registry import World
-from forethought.envs.rollouts import Recording, plan, play
+from forethought.envs.results import Result
+from forethought.envs.rollouts import Engine, roll
 from forethought.envs.scores import BenchReport, summarise
 
 Progress = Callable[[str, int, int], None]
@@ -34,6 +37,7 @@ async def run_bench(
     *,
     episodes: int = 200,
     seed: int = 0,
+    seeds: Sequence[int] | None = None,
     split: str = "test",
     critics: Mapping[str, ValueFunction] | None = None,
     models: Mapping[str, Model] | None = None,
@@ -44,6 +48,7 @@ async def run_bench(
     opponents: Sequence[str] | None = None,
     budget: Budget | None = None,
     concurrency: int = 1,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> BenchReport:
     """Play all arms on the same episodes and compare them.
@@ -51,8 +56,9 @@ async def run_bench(
     Args:
         world: Where.
         arms: Ways of deciding, see `Arm.parse`; one alone is measured without comparison.
-        episodes: Per arm, 2 or more.
+        episodes: Per arm and seed, 2 or more.
         seed: Chooses the episodes, and the resamples of the intervals.
+        seeds: Several choices of episodes, reported one by one and pooled; `seed` alone by default.
         split: Where instances are drawn from; settings are chosen on `validation`.
         critics: Critics by the name that arms give them.
         models: Models by the name that arms give them; the empty name is for arms that name none.
@@ -64,11 +70,12 @@ async def run_bench(
             episodes each, those kept out of it.
         budget: Limits of each single episode.
         concurrency: Episodes of an arm under way at a time.
+        engine: Plays the episodes elsewhere; `None` for this process.
         progress: Told of the episodes that are whole, first for each arm and then after each one.
 
     Raises:
-        ConfigError: If there are fewer than 2 episodes, an arm is malformed, repeated or lacks its
-            critic or model, or `out` holds traces and `resume` is false.
+        ConfigError: If there are fewer than 2 episodes, a seed is given twice, an arm is malformed,
+            repeated or lacks its critic or model, or `out` holds traces and `resume` is false.
         UnknownName: If an arm names no planner or critic, or an opponent or split is not there.
         RunError: If all episodes of an arm failed.
     """
@@ -84,12 +91,14 @@ async def run_bench(
         ready,
         episodes=episodes,
         seed=seed,
+        seeds=seeds,
         split=split,
         out=out,
         resume=resume,
         opponents=opponents,
         budget=budget,
         concurrency=concurrency,
+        engine=engine,
         progress=progress,
     )
 
@@ -100,55 +109,80 @@ async def run_planners(
     *,
     episodes: int,
     seed: int = 0,
+    seeds: Sequence[int] | None = None,
     split: str = "test",
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     opponents: Sequence[str] | None = None,
     budget: Budget | None = None,
     concurrency: int = 1,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> BenchReport:
     """Compare planners that are already built, each under a name of its own with its model.
 
     Arguments and errors as in `run_bench`.
     """
+    seeds = _distinct((seed,) if seeds is None else seeds)
     parts = _parts(world, episodes, opponents)
-    played: list[dict[str, list[Trace]]] = [{} for _ in parts]
+    played: list[dict[str, list[Result]]] = [{} for _ in parts]
     seconds: dict[str, float] = {}
-    with Recording(Path(out) / FILE_NAME, resume=resume) if out else nullcontext() as record:
+    place = Path(out) / FILE_NAME if out else None
+    with Recording(place, resume=resume, keep=Result.of) if place else nullcontext() as record:
         for name, (planner, model) in ready.items():
             plans = [
-                plan(
-                    world,
-                    split=split,
-                    episodes=count,
-                    seed=seed,
-                    opponents=opponents,
-                    arm=name,
-                    model=model.name if model else "",
-                )
+                [
+                    episode
+                    for each in seeds
+                    for episode in plan(
+                        world,
+                        split=split,
+                        episodes=count,
+                        seed=each,
+                        opponents=opponents,
+                        arm=name,
+                        model=model.name if model else "",
+                    )
+                ]
                 for count, opponents in parts
             ]
             planned = [episode for part in plans for episode in part]
             whole = sum(e.id in record.done for e in planned) if record else 0
             clock = _Clock(name, whole, len(planned), progress)
-            traces = iter(
-                await play(
+            results = iter(
+                await roll(
                     world,
                     planner,
                     planned,
+                    keep=Result.of,
                     record=record,
                     model=model,
                     budget=budget,
                     concurrency=concurrency,
                     on_done=clock,
+                    engine=engine,
                 )
             )
             for table, part in zip(played, plans, strict=True):
-                table[name] = list(islice(traces, len(part)))
-            if clock.seconds:
-                seconds[name] = fmean(clock.seconds)
-    return summarise(world, *played, seed=seed, seconds=seconds)
+                table[name] = list(islice(results, len(part)))
+            if clock.played:
+                seconds[name] = clock.seconds / clock.played
+    return summarise(
+        world,
+        *played,
+        seed=seeds[0],
+        seeds=seeds,
+        seconds=seconds,
+        candidates=await candidate_sets(world, played[0]),
+    )
+
+
+def _distinct(seeds: Sequence[int]) -> tuple[int, ...]:
+    if not seeds:
+        raise ConfigError("name at least one seed")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"a seed is given twice in {', '.join(map(str, seeds))}")
+    return tuple(seeds)
 
 
 def _parts(
@@ -168,16 +202,17 @@ class _Clock:
     """Keeps the seconds of an arm's episodes and passes progress on."""
 
     def __init__(self, arm: str, whole: int, total: int, progress: Progress | None) -> None:
-        self.seconds: list[float] = []
+        self.seconds, self.played = 0.0, 0
         self._arm, self._whole, self._total, self._progress = arm, whole, total, progress
         self._tell()
 
     def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(self._arm, self._whole + len(self.seconds), self._total)
+            self._progress(self._arm, self._whole + self.played, self._total)
 
     def __call__(self, trace: Trace, seconds: float) -> None:
-        self.seconds.append(seconds)
+        self.seconds += seconds
+        self.played += 1
         self._tell()
 
 

@@ -56,8 +56,6 @@ class World:
     sparring: tuple[str, ...] = ()
     """Who takes turns while a head is trained and chosen, where that is not `opponents` alone; a
     name may come more than once, to be met more often. Never anyone of `unseen`."""
-    facts: tuple[str, ...] = ()
-    """Facts of an outcome whose means a bench reports for each arm: numbers, or yes and no."""
     texts: int = 1
     """Version of the texts that heads read; default heads of another version are not used."""
     seats: int = 1

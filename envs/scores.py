@@ -1,68 +1,56 @@
-"""From the traces of several arms to one table: means, paired differences, what they cannot say.
+"""From the episodes of several arms to one report: means, paired differences, what they cannot say.
 
-Pure: plays nothing and writes nothing, so a table can be made again from traces at any time.
+Pure: plays nothing and writes nothing, so a report can be made again from traces at any time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import combinations, permutations
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import permutations
 from typing import Any
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Trace
+from forethought.envs import doubts
+from forethought.envs.candidates import differ, in_words
+from forethought.envs.plans import pair_key
+from forethought.envs.published import Figure, published
 from forethought.envs.registry import World
-from forethought.envs.rollouts import failed, pair_key
-from forethought.envs.stats import Difference, mean_interval, paired_difference
+from forethought.envs.results import Result, results_of
+from forethought.envs.rows import (
+    ArmRow,
+    FactRow,
+    OpponentRow,
+    PairRow,
+    arm_row,
+    by_opponent,
+    by_part,
+    instances,
+    part_row,
+)
+from forethought.envs.stats import Difference, paired_difference
 
-FEW = 30
-"""Episodes below which an interval is itself a guess."""
-SUPPORT = 0.5
-"""Share of supported estimates below which an arm mostly runs on its fallback."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArmRow:
-    """What one arm did, per episode."""
-
-    mean: float
-    """Reward, in the world's units."""
-    ci95: tuple[float, float] | None
-    """`None` for a single episode."""
-    n: int
-    """Episodes; one that broke off with an error counts with the reward it had."""
-    success: float
-    """Share of episodes, 0 to 1."""
-    supported: float | None
-    """Share of estimates that the critic could make, 0 to 1; `None` where none was asked."""
-    invalid: float
-    """Share of actions that the world refused, 0 to 1."""
-    calls: float
-    """Model calls."""
-    tokens: float
-    """Tokens, prompts included."""
-    seconds: float | None
-    """Wall-clock time of the episodes played now; `None` where all were read from a file."""
-    facts: Mapping[str, float] = field(default_factory=dict)
-    """Means of the world's own facts of outcomes, over the episodes that state them; a yes is 1."""
+__all__ = [
+    "ArmRow",
+    "BenchReport",
+    "FactRow",
+    "OpponentRow",
+    "PairRow",
+    "SeedRow",
+    "arm_row",
+    "by_opponent",
+    "summarise",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class PairRow:
-    """Mean of the first arm's reward minus the second's, over pairs."""
+class SeedRow:
+    """The episodes of one seed alone."""
 
-    diff: float
-    ci95: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class OpponentRow:
-    """One arm against one opponent."""
-
-    mean: float
-    ci95: tuple[float, float] | None
-    """`None` for a single episode."""
-    n: int
-    success: float
+    episodes: int
+    """Per arm."""
+    arms: Mapping[str, OpponentRow]
+    paired: Mapping[str, PairRow]
+    """Every ordered pair of arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +59,9 @@ class BenchReport:
 
     env: str
     seed: int
+    """The first seed; it chooses the resamples of all intervals."""
     episodes: int
-    """Per arm."""
+    """Per arm, all seeds together."""
     arms: Mapping[str, ArmRow]
     paired: Mapping[str, PairRow]
     """Every ordered pair of arms, as in "A vs B"."""
@@ -90,6 +79,16 @@ class BenchReport:
     """What counts as success, in words."""
     unguided: str
     """What the `unguided` arm does in this world, in words."""
+    seeds: tuple[int, ...] = ()
+    """All seeds whose episodes are pooled here."""
+    by_seed: Mapping[str, SeedRow] = field(default_factory=dict)
+    """Each seed's own figures; empty for a single seed."""
+    by_seat: Mapping[str, Mapping[str, OpponentRow]] = field(default_factory=dict)
+    """Seat, then arm; empty where a world has one seat."""
+    candidates: str = ""
+    """Whether the arms chose among the same candidates, in words; empty where not known."""
+    published: tuple[Figure, ...] = ()
+    """What others report of this world or of the one it follows, each with what differs."""
 
     def to_json(self) -> dict[str, Any]:
         """The report in containers of JSON's own kinds."""
@@ -98,187 +97,125 @@ class BenchReport:
 
 def summarise(
     world: World,
-    played: Mapping[str, Sequence[Trace]],
-    unmet: Mapping[str, Sequence[Trace]] | None = None,
+    played: Mapping[str, Sequence[Trace | Result]],
+    unmet: Mapping[str, Sequence[Trace | Result]] | None = None,
     *,
     seed: int,
+    seeds: Sequence[int] | None = None,
     seconds: Mapping[str, float] | None = None,
+    candidates: Mapping[str, str] | None = None,
 ) -> BenchReport:
     """Compare arms that played the same episodes.
 
     Args:
         world: Where.
-        played: Whole traces by arm, in the same order for every arm, 2 or more each.
+        played: Whole episodes by arm, in the same order for every arm, 2 or more each; those of
+            several seeds one seed after the other, as many each.
         unmet: Likewise, against opponents that training never meets; they are in the table by
             opponent alone.
         seed: Chooses the resamples of the intervals.
+        seeds: Those that chose the episodes; `seed` alone by default.
         seconds: Mean wall-clock seconds of an episode, by arm, where known.
+        candidates: What each arm chose among, see `candidate_sets`.
 
     Raises:
         ConfigError: If there are fewer than 2 episodes, or the arms met different situations.
     """
-    _check_pairs(played)
-    unmet = unmet or {}
-    _check_situations(unmet)
-    rewards = {name: [_reward(trace) for trace in traces] for name, traces in played.items()}
-    gaps = {
-        (a, b): paired_difference(rewards[a], rewards[b], seed=seed)
-        for a, b in permutations(played, 2)
-    }
-    arms = {
-        n: replace(arm_row(traces, seed, (seconds or {}).get(n)), facts=_facts(traces, world.facts))
-        for n, traces in played.items()
-    }
-    everyone = {name: [*traces, *unmet.get(name, ())] for name, traces in played.items()}
+    results = {name: results_of(episodes) for name, episodes in played.items()}
+    others = {name: results_of(episodes) for name, episodes in (unmet or {}).items()}
+    _check_pairs(results)
+    _check_situations(others)
+    seeds = (seed,) if seeds is None else tuple(seeds)
+    gaps = _gaps(results, seed)
+    arms = {n: arm_row(each, seed, (seconds or {}).get(n)) for n, each in results.items()}
+    everyone = {name: [*each, *others.get(name, ())] for name, each in results.items()}
     opponents = by_opponent(everyone, seed)
+    parts = _by_seed(results, seeds, seed)
+    sets, weighed = candidates or {}, {name: row.weighed for name, row in arms.items()}
+    among = in_words(sets, weighed)
     return BenchReport(
         env=world.id,
         seed=seed,
-        episodes=len(next(iter(played.values()))),
+        episodes=len(next(iter(results.values()))),
         arms=arms,
-        paired={
-            f"{a} vs {b}": PairRow(gap.value, (gap.low, gap.high)) for (a, b), gap in gaps.items()
-        },
+        paired=_pair_rows(gaps),
         effects={f"{a} vs {b}": gap.effect for (a, b), gap in gaps.items()},
         by_opponent=opponents,
         unseen=tuple(name for name in opponents if name in world.unseen),
-        warnings=(*_broken(everyone), *_warnings(played, arms, gaps)),
+        warnings=(
+            *doubts.broken(everyone),
+            *doubts.support(arms),
+            *doubts.episodes(world, results),
+            *doubts.widths(arms),
+            *((among,) if differ(sets, weighed) else ()),
+            *doubts.models(results),
+            *doubts.controls(results, gaps),
+            *doubts.pairs(gaps, {key: row.paired for key, row in parts.items()}, list(results)),
+        ),
         success=world.success,
         unguided=world.unguided,
+        seeds=seeds,
+        by_seed=parts,
+        by_seat=(
+            by_part(results, lambda episode: str(episode.seat), seed) if world.seats > 1 else {}
+        ),
+        candidates=among,
+        published=published(world.id),
     )
 
 
-def _check_pairs(played: Mapping[str, Sequence[Trace]]) -> None:
+def _gaps(results: Mapping[str, Sequence[Result]], seed: int) -> dict[tuple[str, str], Difference]:
+    """Every ordered pair of arms."""
+    rewards = {name: [each.reward for each in part] for name, part in results.items()}
+    groups = instances(next(iter(results.values())))
+    return {
+        (a, b): paired_difference(rewards[a], rewards[b], seed=seed, groups=groups)
+        for a, b in permutations(results, 2)
+    }
+
+
+def _pair_rows(gaps: Mapping[tuple[str, str], Difference]) -> dict[str, PairRow]:
+    return {f"{a} vs {b}": PairRow(gap.value, (gap.low, gap.high)) for (a, b), gap in gaps.items()}
+
+
+def _by_seed(
+    results: Mapping[str, Sequence[Result]], seeds: Sequence[int], seed: int
+) -> dict[str, SeedRow]:
+    """Each seed's own figures; nothing for a single one.
+
+    Raises:
+        ConfigError: If the episodes do not divide into as many for each seed.
+    """
+    if len(seeds) < 2:
+        return {}
+    total = len(next(iter(results.values())))
+    size, rest = divmod(total, len(seeds))
+    if rest or size < 2:
+        raise ConfigError(f"{total} episodes are not 2 or more for each of {len(seeds)} seeds")
+    rows = {}
+    for place, each in enumerate(seeds):
+        part = {name: r[place * size : (place + 1) * size] for name, r in results.items()}
+        rows[str(each)] = SeedRow(
+            size,
+            {name: part_row(episodes, seed) for name, episodes in part.items()},
+            _pair_rows(_gaps(part, seed)),
+        )
+    return rows
+
+
+def _check_pairs(played: Mapping[str, Sequence[Result]]) -> None:
     if not played:
         raise ConfigError("there is no arm to compare")
     _check_situations(played)
-    if len(next(iter(played.values()))) < 2:
-        raise ConfigError("an interval needs at least 2 episodes")
+    if len({each.episode.instance for each in next(iter(played.values()))}) < 2:
+        raise ConfigError("an interval needs at least 2 episodes, on different instances")
 
 
-def _check_situations(played: Mapping[str, Sequence[Trace]]) -> None:
+def _check_situations(played: Mapping[str, Sequence[Result]]) -> None:
     situations = {
-        name: [pair_key(trace.episode) for trace in traces] for name, traces in played.items()
+        name: [pair_key(result.episode) for result in results] for name, results in played.items()
     }
     first, *others = situations or [""]
     for name in others:
         if situations[name] != situations[first]:
             raise ConfigError(f"arms {first!r} and {name!r} did not meet the same episodes")
-
-
-def _reward(trace: Trace) -> float:
-    return trace.outcome.reward if trace.outcome is not None else 0.0
-
-
-def _succeeded(trace: Trace) -> bool:
-    return trace.outcome is not None and trace.outcome.success
-
-
-def arm_row(traces: Sequence[Trace], seed: int, seconds: float | None = None) -> ArmRow:
-    """What one arm did in these episodes.
-
-    Args:
-        traces: At least one.
-        seed: Chooses the resamples of the interval.
-        seconds: Mean wall-clock seconds of an episode, where known.
-    """
-    mean, ends = _mean(traces, seed)
-    steps = [step for trace in traces for step in trace.steps]
-    flags = [s for step in steps if (s := step.decision.supported) is not None]
-    usage = [trace.usage for trace in traces]
-    return ArmRow(
-        mean=mean,
-        ci95=ends,
-        n=len(traces),
-        success=sum(map(_succeeded, traces)) / len(traces),
-        supported=sum(flags) / len(flags) if flags else None,
-        invalid=sum(step.invalid for step in steps) / max(len(steps), 1),
-        calls=sum(cost.calls for cost in usage) / len(traces),
-        tokens=sum(cost.tokens for cost in usage) / len(traces),
-        seconds=seconds,
-    )
-
-
-def _facts(traces: Sequence[Trace], names: Sequence[str]) -> dict[str, float]:
-    """Mean of each fact over the outcomes that state it; those that none states are left out."""
-    told = [trace.outcome.facts for trace in traces if trace.outcome is not None]
-    columns = {
-        name: [value for facts in told if isinstance(value := facts.get(name), (int, float))]
-        for name in names
-    }
-    return {name: sum(column) / len(column) for name, column in columns.items() if column}
-
-
-def by_opponent(
-    played: Mapping[str, Sequence[Trace]], seed: int
-) -> dict[str, dict[str, OpponentRow]]:
-    """Opponent, then arm; empty where there are no opponents.
-
-    Args:
-        played: Traces by arm.
-        seed: Chooses the resamples of the intervals.
-    """
-    table: dict[str, dict[str, OpponentRow]] = {}
-    for name, traces in played.items():
-        groups: dict[str, list[Trace]] = {}
-        for trace in traces:
-            groups.setdefault(trace.episode.opponent, []).append(trace)
-        for opponent, group in groups.items():
-            if opponent:
-                table.setdefault(opponent, {})[name] = _against(group, seed)
-    return table
-
-
-def _against(group: Sequence[Trace], seed: int) -> OpponentRow:
-    share = sum(map(_succeeded, group)) / len(group)
-    return OpponentRow(*_mean(group, seed), len(group), share)
-
-
-def _mean(traces: Sequence[Trace], seed: int) -> tuple[float, tuple[float, float] | None]:
-    """Mean reward with its interval; none for a single episode."""
-    rewards = [_reward(trace) for trace in traces]
-    if len(rewards) == 1:
-        return rewards[0], None
-    interval = mean_interval(rewards, seed=seed)
-    return interval.value, (interval.low, interval.high)
-
-
-def _broken(played: Mapping[str, Sequence[Trace]]) -> Iterator[str]:
-    for name, traces in played.items():
-        broken = [trace for trace in traces if failed(trace)]
-        if broken:
-            outcome = broken[0].outcome
-            reason = outcome.reason if outcome is not None else "no outcome"
-            yield f"{name}: {len(broken)} of {len(traces)} episodes failed ({reason})"
-
-
-def _warnings(
-    played: Mapping[str, Sequence[Trace]],
-    arms: Mapping[str, ArmRow],
-    gaps: Mapping[tuple[str, str], Difference],
-) -> Iterator[str]:
-    for name in played:
-        share = arms[name].supported
-        if share is not None and share < SUPPORT:
-            yield (
-                f"{name}: only {share:.0%} of its estimates are supported by training data; "
-                "it mostly falls back"
-            )
-    count = len(next(iter(played.values())))
-    if count < FEW:
-        yield f"{count} episodes are too few for a claim; intervals are rough below {FEW}"
-    for a, b in combinations(played, 2):
-        yield from _undecided(a, b, gaps[a, b])
-
-
-def _undecided(a: str, b: str, gap: Difference) -> Iterator[str]:
-    """Say so when the two arms cannot be told apart, and how many episodes might do it."""
-    if gap.excludes_zero:
-        return
-    if gap.low == gap.high:
-        yield f"{a} and {b} got the same in all {gap.n} episodes"
-        return
-    hint = ""
-    if gap.enough is not None and gap.enough <= 100_000:
-        hint = f"; about {max(gap.enough, gap.n + 1)} would show a difference of this size"
-    yield f"{a} and {b} cannot be told apart with {gap.n} episodes{hint}"

@@ -3,9 +3,11 @@
 Means and mean differences get bias-corrected, accelerated bootstrap intervals (BCa; Efron 1987,
 "Better bootstrap confidence intervals"), drawn at the wider level that Hesterberg (2015, "What
 teachers should know about the bootstrap") gives for small samples: plain ones are too short
-there. Shares get Wilson intervals. Knows nothing of arms, episodes or files.
+there. Values that belong together are drawn together. Shares get Wilson intervals. Knows nothing of
+arms, episodes or files.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -61,9 +63,14 @@ class Difference(Interval):
 
 
 def mean_interval(
-    values: "ArrayLike", *, seed: int, level: float = 0.95, resamples: int = RESAMPLES
+    values: "ArrayLike",
+    *,
+    seed: int,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    groups: Sequence[Hashable] | None = None,
 ) -> Interval:
-    """Mean of independent values with its bootstrap interval.
+    """Mean of values with its bootstrap interval.
 
     Args:
         values: Shape `(n,)`, n at least 2.
@@ -71,17 +78,27 @@ def mean_interval(
             do not depend on the order in which they are asked for.
         level: Share of such intervals that hold the true mean, in (0, 1).
         resamples: How many bootstrap samples are drawn.
+        groups: What each value belongs to; values of one group are alike, and whole groups are
+            drawn. `None` where all values are independent.
 
     Raises:
-        ConfigError: If there are fewer than 2 values, one is not finite, or `level` is out of
-            range.
+        ConfigError: If there are fewer than 2 values or groups, one is not finite, `level` is out
+            of range, or there is not one group for each value.
     """
     data = _checked(values)
     if not 0 < level < 1:
         raise ConfigError(f"level must lie between 0 and 1, not {level!r}")
-    means = _bootstrap_means(data, np.random.default_rng(seed), resamples)
-    low, high = _bca(data, means, level)
-    return Interval(float(data.mean()), low, high, len(data))
+    sums, sizes = _grouped(data, groups)
+    rng = np.random.default_rng(seed)
+    if len(sums) == len(data):
+        means = _bootstrap_means(data, rng, resamples)
+        low, high = _bca(data, means, level)
+    else:
+        means = _group_means(sums, sizes, rng, resamples)
+        # how much each group moves the mean, on the scale of the values
+        moves = data.mean() + (sums - sizes * data.mean()) / sizes.mean()
+        low, high = _bca(moves, means, level)
+    return Interval(float(data.mean()), low, high, len(sums))
 
 
 def paired_difference(
@@ -91,6 +108,7 @@ def paired_difference(
     seed: int,
     level: float = 0.95,
     resamples: int = RESAMPLES,
+    groups: Sequence[Hashable] | None = None,
 ) -> Difference:
     """Mean of `first - second` over pairs, with its bootstrap interval.
 
@@ -102,6 +120,7 @@ def paired_difference(
         seed: As in `mean_interval`.
         level: As in `mean_interval`.
         resamples: As in `mean_interval`.
+        groups: As in `mean_interval`, one for each pair.
 
     Raises:
         ConfigError: If the lengths differ, or as in `mean_interval`.
@@ -110,7 +129,7 @@ def paired_difference(
     if len(one) != len(other):
         raise ConfigError(f"{len(one)} values cannot be paired with {len(other)}")
     gaps = one - other
-    interval = mean_interval(gaps, seed=seed, level=level, resamples=resamples)
+    interval = mean_interval(gaps, seed=seed, level=level, resamples=resamples, groups=groups)
     spread = float(gaps.std(ddof=1))
     effect = interval.value / spread if interval.low < interval.high and spread > 0 else None
     return Difference(interval.value, interval.low, interval.high, interval.n, effect)
@@ -135,6 +154,43 @@ def _checked(values: "ArrayLike") -> "NDArray[np.float64]":
     if not np.isfinite(data).all():
         raise ConfigError("an interval needs finite values")
     return data
+
+
+def _grouped(
+    data: "NDArray[np.float64]", groups: Sequence[Hashable] | None
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Sum and number of the values of each group, in the order in which groups first come.
+
+    Shapes `(groups,)` and `(groups,)`.
+    """
+    if groups is None:
+        return data, np.ones(len(data))
+    if len(groups) != len(data):
+        raise ConfigError(f"{len(data)} values cannot belong to {len(groups)} groups")
+    places: dict[Hashable, int] = {}
+    index = np.asarray([places.setdefault(group, len(places)) for group in groups])
+    if len(places) < 2:
+        raise ConfigError("an interval needs at least 2 groups")
+    sums = np.zeros(len(places))
+    np.add.at(sums, index, data)
+    return sums, np.bincount(index).astype(np.float64)
+
+
+def _group_means(
+    sums: "NDArray[np.float64]",
+    sizes: "NDArray[np.float64]",
+    rng: np.random.Generator,
+    resamples: int,
+) -> "NDArray[np.float64]":
+    """Sorted means of `resamples` samples of whole groups, shape `(resamples,)`."""
+    means = np.empty(resamples)
+    rows = max(1, _CHUNK // len(sums))
+    for start in range(0, resamples, rows):
+        size = (min(rows, resamples - start), len(sums))
+        picks = rng.integers(0, len(sums), size=size, dtype=np.int32)  # (rows, groups)
+        means[start : start + size[0]] = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
+    means.sort()
+    return means
 
 
 def _bootstrap_means(

@@ -198,7 +198,7 @@ def collect(
     world: World,
     planned: Sequence[Episode],
     *,
-    record: Recording | None = None,
+    record: Recording[Trace] | None = None,
     on_done: OnDone | None = None,
 ) -> list[Trace]:
     """Episodes of the world's collectors, which take turns; in the order of the plan.
@@ -270,7 +270,11 @@ class _Work:
             return collect(self._world, planned, record=record, on_done=tell)
 
     def _run(
-        self, planner: Planner, episodes: Sequence[Episode], stage: str, record: Recording | None
+        self,
+        planner: Planner,
+        episodes: Sequence[Episode],
+        stage: str,
+        record: Recording[Trace] | None,
     ) -> list[Trace]:
         tell = _counted(self._tell, stage, len(episodes))
         return asyncio.run(play(self._world, planner, episodes, record=record, on_done=tell))

@@ -261,7 +261,6 @@ WORLD = World(
     opponents=TRAINING,
     unseen=UNSEEN,
     sparring=(*(TRAINING * 4), *SPARRING),
-    facts=("joint", "pareto"),
     texts=2,
     seats=2,
     oracle=True,

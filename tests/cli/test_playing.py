@@ -150,3 +150,41 @@ def test_play_with_a_scripted_model(run: Run, tmp_path: Path) -> None:
     )
     assert said.code == 0, said.err
     assert said.json["calls"] == 1.0
+
+
+def test_bench_takes_several_seeds(run: Run, tmp_path: Path) -> None:
+    call = ("bench", "bargaining-v0", "--arms", "heuristic,unguided", "--episodes", 8)
+    said = run(*call, "--seeds", "3, 4", "--out", tmp_path, "--json").json
+    assert (said["seed"], said["seeds"], said["episodes"]) == (3, [3, 4], 16)
+    assert set(said["by_seed"]) == {"3", "4"}
+    alone = run(*call, "--seed", 4, "--json").json
+    assert alone["arms"]["heuristic"]["mean"] == said["by_seed"]["4"]["arms"]["heuristic"]["mean"]
+    assert "each seed and all of them" in (tmp_path / "bench.html").read_text()
+    for wrong in ("1,x", "1,1", ",", "-1", "1.5"):
+        refused = run(*call, f"--seeds={wrong}")
+        assert refused.code == 2
+        assert "--seeds" in refused.err
+
+
+def test_many_at_once_give_the_same_figures(run: Run, tmp_path: Path) -> None:
+    call = ("play", "bargaining-v0", "--arm", "heuristic", "--episodes", 12, "--json")
+    one, many = run(*call).json, run(*call, "--concurrency", 6, "--out", tmp_path).json
+    assert one["mean"] == many["mean"]
+    assert one["by_opponent"] == many["by_opponent"]
+    bench = ("bench", "bargaining-v0", "--arms", "heuristic", "--episodes", 8, "--json")
+    rows = [run(*bench, *more).json["arms"]["heuristic"] for more in ((), ("--concurrency", 4))]
+    assert rows[0]["mean"] == rows[1]["mean"]
+
+
+def test_engines_and_what_goes_with_them(run: Run) -> None:
+    for command in (("play", "signpost-v0"), ("bench", "signpost-v0", "--arms", "unguided")):
+        unknown = run(*command, "--engine", "rya")
+        assert unknown.code == 2
+        assert "did you mean 'ray'" in unknown.err
+        lonely = run(*command, "--workers", 2)
+        assert lonely.code == 2
+        assert "--concurrency" in lonely.err
+        assert run(*command, "--concurrency", 0).code == 2
+    watching = run("play", "signpost-v0", "--watch", "--concurrency", 2)
+    assert watching.code == 2
+    assert "--watch shows one episode at a time" in watching.err

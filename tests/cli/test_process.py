@@ -29,7 +29,8 @@ import sys
 
 class Without:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "safetensors", "matplotlib", "sklearn", "openai"}:
+        hidden = {"torch", "safetensors", "matplotlib", "sklearn", "openai", "ray"}
+        if name.partition(".")[0] in hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Without())
@@ -94,6 +95,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
         ("train", "value", "casino", "--out", tmp_path / "h"),
         ("play", "signpost-v0", "--arm", "rank"),
         ("eval", "value", "h", "casino"),
+        ("bench", "signpost-v0", "--arms", "unguided", "--engine", "ray"),
         ("demo",),
         ("improve", "signpost-v0"),
         ("play", "signpost-v0", "--arm", "react", "--model", "openai:x@http://127.0.0.1:9/v1"),

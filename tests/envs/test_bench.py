@@ -70,6 +70,8 @@ async def test_the_json_has_the_agreed_shape() -> None:
             "calls",
             "tokens",
             "seconds",
+            "dollars",
+            "weighed",
             "facts",
         ]
         low, high = row["ci95"]
@@ -230,3 +232,37 @@ def test_failed_episodes_are_named() -> None:
     report = summarise(WORLD, {"a": traces}, seed=0)
     assert "a: 3 of 9 episodes failed (error: no answer)" in report.warnings
     assert report.arms["a"].n == 9
+
+
+async def test_several_seeds_are_the_single_ones_side_by_side_and_pooled(tmp_path: Path) -> None:
+    singles = {seed: await _bench(episodes=40, seed=seed) for seed in (5, 6)}
+    both = await run_bench(WORLD, ARMS, episodes=40, seeds=[5, 6], critics=CRITICS, out=tmp_path)
+    assert (both.seed, both.seeds, both.episodes) == (5, (5, 6), 80)
+    for seed, single in singles.items():
+        part = both.by_seed[str(seed)]
+        assert {n: row.mean for n, row in part.arms.items()} == {
+            n: row.mean for n, row in single.arms.items()
+        }
+        assert {n: row.diff for n, row in part.paired.items()} == {
+            n: row.diff for n, row in single.paired.items()
+        }
+    assert len({pair_key(t.episode) for t in read_traces(tmp_path).traces}) == 80
+    resumed = await run_bench(
+        WORLD, ARMS, episodes=40, seeds=[5, 6], critics=CRITICS, out=tmp_path, resume=True
+    )
+    assert resumed.paired == both.paired
+    json.dumps(both.to_json(), allow_nan=False)
+
+
+async def test_seeds_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="given twice in 1, 2, 1"):
+        await run_bench(WORLD, ["unguided"], episodes=4, seeds=[1, 2, 1])
+    with pytest.raises(ConfigError, match="at least one seed"):
+        await run_bench(WORLD, ["unguided"], episodes=4, seeds=[])
+
+
+async def test_seeds_count_unseen_opponents_too() -> None:
+    report = await run_bench(CROWD, ARMS, episodes=20, seeds=[1, 2], critics=CRITICS)
+    assert report.by_opponent["c"]["rank"].n == 20
+    assert report.arms["rank"].n == 40
+    assert set(report.by_seat) == {"0", "1"}

@@ -4,14 +4,24 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from forethought.agent.errors import ConfigError
-from forethought.envs.report import forest, html_page, save, terminal
-from forethought.envs.scores import ArmRow, BenchReport, OpponentRow, PairRow
+from forethought.envs.plots import forest, scatter
+from forethought.envs.published import Figure
+from forethought.envs.report import html_page, save, terminal
+from forethought.envs.scores import (
+    ArmRow,
+    BenchReport,
+    FactRow,
+    OpponentRow,
+    PairRow,
+    SeedRow,
+)
 
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
@@ -103,7 +113,7 @@ def test_the_page_is_whole_and_needs_nothing_else() -> None:
     assert not tags.seen & {"script", "link", "img", "iframe"}
     assert "http" not in page
     assert "prefers-color-scheme: dark" in page
-    assert len(SVG.findall(page)) == 2
+    assert len(SVG.findall(page)) == 3
     assert "tit-for-tat (not met in training)" in page
 
 
@@ -175,3 +185,113 @@ def test_plots_of_odd_ranges_stay_inside(bar: tuple[str, float, float, float]) -
         assert 210 <= float(line.attrib["x2"]) <= 610
     assert all(len(text.text or "") <= 40 for text in root.iter("text"))
     assert 2 <= sum(line.attrib["class"] == "grid" for line in root.iter("line")) <= 10
+
+
+FULL = replace(
+    REPORT,
+    seeds=(1, 2),
+    arms={
+        "heuristic": _arm(0.7),
+        "rank": replace(
+            _arm(0.8, 0.9),
+            dollars=0.0123,
+            weighed=21.5,
+            facts={"joint_surplus": FactRow(0.91, (0.88, 0.94), 40)},
+        ),
+    },
+    by_seed={
+        seed: SeedRow(
+            20,
+            {
+                "heuristic": OpponentRow(0.71, (0.6, 0.8), 20, 0.5),
+                "rank": OpponentRow(mean, None, 20, 0.5),
+            },
+            {"rank vs heuristic": PairRow(0.1, (0.0, 0.2))},
+        )
+        for seed, mean in (("1", 0.812), ("2", 0.788))
+    },
+    by_seat={seat: {"rank": OpponentRow(0.8, None, 20, 0.5)} for seat in "01"},
+    candidates="all arms chose among the candidates that the world lists",
+    published=(
+        Figure("people", "success", 0.596, "arXiv 1234.56789", "other goals"),
+        Figure("rules", "success", 0.096, "arXiv 1234.56789", "other goals"),
+    ),
+)
+
+
+def test_the_tables_show_seeds_seats_facts_dollars_and_published_figures() -> None:
+    for shown in (_text(FULL), html_page(FULL)):
+        for words in (
+            "0.812",
+            "pooled",
+            "reward by seat",
+            "joint_surplus",
+            "0.910 [0.880, 0.940]",
+            "0.0123",
+            "21.5",
+            "measured here",
+            "0.596",
+            "a: other goals (arXiv 1234.56789)",
+            "ll arms chose among the candidates",
+        ):
+            assert words in shown
+    assert "dollars" not in _text(REPORT)
+    assert "measured here" not in _text(REPORT)
+    assert "seeds 1, 2" in html_page(FULL)
+
+
+def test_measured_and_published_figures_never_share_a_column() -> None:
+    rows = [line for line in _text(FULL).splitlines() if "success" in line and "│" in line]
+    cells = {c[1].strip(): c[2:5] for row in rows if len(c := row.split("│")) == 7}
+    assert [cell.strip() for cell in cells["rank"]] == ["success", "0.500", ""]
+    assert [cell.strip() for cell in cells["people"]] == ["success", "", "0.596"]
+
+
+def _places(svg: str) -> list[tuple[float, float]]:
+    root = ElementTree.fromstring(svg.removeprefix('<div class="wide">').removesuffix("</div>"))
+    return [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.iter("circle")]
+
+
+def test_results_are_drawn_against_calls_to_scale() -> None:
+    svg = scatter(
+        [("a", 0.0, 0.2, 0.1, 0.3), ("b", 5.0, 0.4, 0.3, 0.5), ("c", 20.0, 0.8, 0.7, 0.9)],
+        "calls",
+        "reward",
+    )
+    (ax, ay), (bx, by), (cx, cy) = _places(svg)
+    assert (cx - ax) == pytest.approx(4 * (bx - ax), abs=0.5)
+    assert (ay - cy) == pytest.approx(3 * (ay - by), abs=0.5)
+    assert "model calls" in html_page(REPORT)
+    silent = {name: replace(row, calls=0.0) for name, row in REPORT.arms.items()}
+    assert "model calls" not in html_page(replace(REPORT, arms=silent))
+
+
+def test_labels_of_near_points_do_not_overlap() -> None:
+    points = [(f"arm {i}", 3.0, 0.5 + i / 1000, 0.4, 0.6) for i in range(30)]
+    svg = scatter(points, "calls", "reward")
+    root = ElementTree.fromstring(svg.removeprefix('<div class="wide">').removesuffix("</div>"))
+    heights = sorted(
+        float(t.attrib["y"]) for t in root.iter("text") if (t.text or "").startswith("arm ")
+    )
+    assert all(b - a >= 14 for a, b in pairwise(heights))
+    assert heights[0] > 0
+    assert heights[-1] <= float(root.attrib["height"])
+
+
+def test_text_of_the_new_parts_is_escaped_too() -> None:
+    evil = "<script>alert(1)</script>"
+    page = html_page(
+        replace(
+            FULL,
+            candidates=evil,
+            published=(Figure(evil, "success", 0.5, evil, evil),),
+            arms={
+                "heuristic": _arm(0.7),
+                "rank": replace(_arm(0.8), facts={evil: FactRow(1.0, None, 1)}),
+            },
+        )
+    )
+    assert "<script" not in page
+    tags = _Tags()
+    tags.feed(page)
+    assert tags.open == []

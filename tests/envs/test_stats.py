@@ -145,3 +145,43 @@ def test_bad_arguments_are_refused() -> None:
         mean_interval([1, 2], seed=0, level=95)
     with pytest.raises(ConfigError, match="share"):
         wilson(3, 2)
+
+
+def test_groups_of_one_are_no_groups() -> None:
+    values = [0.1, 0.5, 0.2, 0.9, 0.4, 0.3]
+    assert mean_interval(values, seed=1, groups=list("abcdef")) == mean_interval(values, seed=1)
+
+
+def test_values_that_come_again_make_no_interval_narrower() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=40)
+    once = mean_interval(values, seed=1)
+    copied = mean_interval(
+        np.repeat(values, 5), seed=1, groups=[index // 5 for index in range(200)]
+    )
+    fooled = mean_interval(np.repeat(values, 5), seed=1)
+    assert copied.n == 40
+    assert copied.value == pytest.approx(once.value)
+    assert copied.high - copied.low == pytest.approx(once.high - once.low, rel=0.03)
+    assert fooled.high - fooled.low < 0.6 * (once.high - once.low)
+
+
+def test_grouped_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        sizes = rng.integers(1, 5, size=30)
+        groups = np.repeat(np.arange(30), sizes)
+        values = rng.normal(size=30)[groups] + 0.5 * rng.normal(size=len(groups))
+        interval = mean_interval(values, seed=1, groups=groups.tolist(), resamples=500)
+        held += interval.low <= 0 <= interval.high
+    assert held >= 180
+
+
+def test_groups_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="cannot belong to 2 groups"):
+        mean_interval([1.0, 2.0, 3.0], seed=1, groups=["a", "b"])
+    with pytest.raises(ConfigError, match="at least 2 groups"):
+        mean_interval([1.0, 2.0], seed=1, groups=["a", "a"])
+    pair = paired_difference([1.0, 2.0, 4.0], [0.0, 1.0, 1.0], seed=1, groups=["a", "a", "b"])
+    assert pair.n == 2

@@ -26,6 +26,7 @@ MAY_NEED_AN_EXTRA = (
     "forethought.agent.telemetry",
     "forethought.cli.demo",
     "forethought.envs.bridges",
+    "forethought.envs.engines.on_ray",
 )
 
 _CHILD = """

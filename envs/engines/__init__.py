@@ -1,0 +1,1 @@
+"""Engines: where episodes are played when not in this process."""
