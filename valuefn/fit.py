@@ -14,9 +14,7 @@ from forethought.valuefn.calibrate import crossed, fit_calibration
 from forethought.valuefn.calibration import Calibration
 from forethought.valuefn.checkpoint import Checkpoint
 from forethought.valuefn.checks import (
-    check_device,
     check_split,
-    check_threads,
     encode_texts,
     never_reached,
 )
@@ -41,6 +39,7 @@ from forethought.valuefn.encoders import make_encoder, parts_of
 from forethought.valuefn.head import Head, Reference
 from forethought.valuefn.inference import Critic
 from forethought.valuefn.lineage import Origin, data_digest
+from forethought.valuefn.machine import Machine, check_machine
 from forethought.valuefn.measures import auc, brier_score, calibration_error, interval_coverage
 from forethought.valuefn.memory_source import Inputs, MemorySource, make_blocks, make_inputs
 from forethought.valuefn.objectives import OBJECTIVES
@@ -79,6 +78,7 @@ def fit_head(
     checkpoint: Path | None = None,
     device: str = "cpu",
     threads: int = 1,
+    compiled: bool = False,
     progress: Progress | None = None,
 ) -> Head:
     """Train and calibrate a head.
@@ -93,16 +93,19 @@ def fit_head(
         device: Where networks are trained and texts encoded, as torch names it: `cpu`, `cuda`.
         threads: Threads that train. More are faster where cores are idle, and much slower where
             they are not; another number of them may change the last bits of a head.
+        compiled: Whether torch compiles the loss first. A wait of up to a minute that pays in long
+            trainings; changes the last bits too.
         progress: Told the update, the most updates and the held-out loss.
 
     Raises:
         DataError: If there are too few episodes, one outcome only, or embeddings with NaN.
         HeadError: If the start has another encoder, or the checkpoint is of another run.
-        ConfigError: If the start has other sizes, the device is not there, or `threads` is below 1.
+        ConfigError: If the start has other sizes, the device is not there, `threads` is below 1, or
+            torch cannot compile here.
         RunError: If training diverges.
     """
-    check_device(device)
-    check_threads(threads)
+    machine = Machine(device, threads, compiled)
+    check_machine(machine)
     encoder = encoder or make_encoder(config.encoder, device)
     data = build_dataset(traces)
     if start is not None:
@@ -117,10 +120,10 @@ def fit_head(
     encoded = encode_texts(encoder, data)
     blocks = start.blocks if start is not None else make_blocks(encoded, data, rows)
     run = FitRun(data, encoded, make_inputs(encoded, blocks), rows, held_rows, parts_of(encoder))
-    trained = _train(run, config, start, checkpoint, (device, threads), progress)
+    trained = _train(run, config, start, checkpoint, machine, progress)
     scored = calibrated(run, trained)
     if config.refit:
-        trained = _refit(run, trained, config, start, checkpoint, (device, threads), progress)
+        trained = _refit(run, trained, config, start, checkpoint, machine, progress)
     about: dict[str, Any] = {
         "data": {
             "episodes": len(data.episodes),
@@ -189,11 +192,11 @@ def _train(
     config: HeadConfig,
     start: Head | None,
     checkpoint: Path | None,
-    where: tuple[str, int],
+    machine: Machine,
     progress: Progress | None,
 ) -> Trained:
     """Train until the held-out loss stops falling."""
-    trainer = _trainer(run, run.rows, config, start, where)
+    trainer = _trainer(run, run.rows, config, start, machine)
     saved = _saved(trainer, checkpoint, "training", start)
     return trainer.run(progress, checkpoint=saved, look_first=start is not None or config.ridge > 0)
 
@@ -204,19 +207,19 @@ def _refit(
     config: HeadConfig,
     start: Head | None,
     checkpoint: Path | None,
-    where: tuple[str, int],
+    machine: Machine,
     progress: Progress | None,
 ) -> Trained:
     """Train once more on all episodes, for as many updates as were best."""
     everything = np.sort(np.concatenate([run.rows, run.held]))
-    trainer = _trainer(run, everything, config, start, where)
+    trainer = _trainer(run, everything, config, start, machine)
     saved = _saved(trainer, checkpoint, "refit", start)
     again = trainer.run(progress, checkpoint=saved, updates=trained.best[0])
     return Trained(again.weights, trained.history)
 
 
 def _trainer(
-    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, where: tuple[str, int]
+    run: FitRun, rows: Ints, config: HeadConfig, start: Head | None, machine: Machine
 ) -> Trainer:
     source = MemorySource(
         run.data,
@@ -225,9 +228,9 @@ def _trainer(
         run.held,
         config,
         next_judged=OBJECTIVES[config.objective].next_judged,
-        device=where[0],
+        device=machine.device,
     )
-    trainer = Trainer(source, config, device=where[0], threads=where[1])
+    trainer = Trainer(source, config, machine=machine)
     if start is not None:
         load_start(trainer.networks, start)
     elif config.ridge:
