@@ -34,7 +34,7 @@ def compiled(loss: Callable[P, T]) -> Callable[P, T]:
         raise ConfigError(f"only plain functions can be compiled, not {loss!r}")
     # torch counts compilations by code object and gives up after eight: each gets its own
     own = FunctionType(loss.__code__.replace(), loss.__globals__, loss.__name__)
-    made = torch.compile(own, fullgraph=True, dynamic=False)
+    made: Callable[P, T] = torch.compile(own, fullgraph=True, dynamic=False)
     proven = False
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:

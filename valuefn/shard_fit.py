@@ -16,7 +16,8 @@ from forethought.valuefn.checks import encode_texts
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import outcome_counts
 from forethought.valuefn.encoders import make_encoder
-from forethought.valuefn.fit import HELD_OUT, FitRun, calibrated, finished
+from forethought.valuefn.finish import FitRun, calibrated, finished
+from forethought.valuefn.fit import HELD_OUT
 from forethought.valuefn.head import Head
 from forethought.valuefn.lineage import Origin
 from forethought.valuefn.machine import Machine, check_machine
@@ -76,6 +77,8 @@ def fit_shards(
         raise ConfigError("refit needs all episodes in memory; train on traces, or without refit")
     if config.ridge:
         raise ConfigError("ridge needs all episodes in memory; train on traces, or with ridge=0")
+    if config.readers:
+        raise ConfigError("readers need all episodes in memory; train on traces, or another row")
     encoder = encoder or make_encoder(config.encoder)
     shards = ShardFolder(folder, permute=config.permute, seed=config.seed)
     found = survey(shards, HELD_OUT, config.seed, focus=config.focus, sample=sample)
