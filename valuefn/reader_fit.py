@@ -147,7 +147,8 @@ def _balanced(reached: Floats) -> Floats:
 def _rising(turns: list[np.floating[Any]]) -> Floats:
     """Stages in lines said, strictly rising."""
     found = np.maximum.accumulate(np.asarray(turns)) + 1e-3 * np.arange(len(turns))
-    return found.astype(np.float32)
+    turned: Floats = found.astype(np.float32)
+    return turned
 
 
 def _tables(
@@ -228,7 +229,8 @@ def _learned(table: _Table, truth: Floats, train: Bools, *, own: bool) -> Floats
 
 def _regressed(features: Any, truth: Ints, strength: float) -> Floats:
     model = LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(features, truth)
-    return model.coef_[0].astype(np.float32)
+    slopes: Floats = model.coef_[0].astype(np.float32)
+    return slopes
 
 
 def _chances(answers: Floats, reached: Floats) -> tuple[Floats, Floats, Floats]:
