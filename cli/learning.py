@@ -21,7 +21,7 @@ from forethought.agent.trace import FILE_NAME, read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.cli.choices import check_folder
 from forethought.cli.console import Screen, count, with_interval
-from forethought.cli.sharding import Fit, fit_of_shards
+from forethought.cli.sharding import Fit, On, fit_of_shards
 from forethought.cli.training import checkpoint_place, head_to_start_from, warn_of_data
 from forethought.envs.people import PEOPLE
 from forethought.envs.registry import folder_name, get_world
@@ -159,6 +159,7 @@ def train_value(
     start: Path | None = None,
     device: str = "cpu",
     threads: int = 1,
+    compiled: bool = False,
     resume: bool = False,
     as_json: bool,
 ) -> None:
@@ -169,8 +170,9 @@ def train_value(
     config = settings(base, changes, encoder=encoder, objective=objective, seed=seed)
     check_head_place(out)
     checkpoint = checkpoint_place(out, resume=resume)
-    sharded = fit_of_shards(names, start=before, device=device, threads=threads, screen=screen)
-    fit = sharded or _fit_of_traces(load_traces(names, screen), before, device, threads)
+    on: On = {"device": device, "threads": threads, "compiled": compiled}
+    sharded = fit_of_shards(names, start=before, on=on, screen=screen)
+    fit = sharded or _fit_of_traces(load_traces(names, screen), before, on)
     began = time.perf_counter()
     with screen.progress() as tell:
         head = fit(config, checkpoint, lambda update, most, _: tell("train", update, most))
@@ -203,7 +205,7 @@ def train_value(
     )
 
 
-def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str, threads: int) -> Fit:
+def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", on: On) -> Fit:
     """Training on traces in memory; a control starts from nothing."""
     from forethought.valuefn.fit import fit_head
 
@@ -212,9 +214,8 @@ def _fit_of_traces(traces: Sequence[Trace], start: "Head | None", device: str, t
         config,
         start=None if config.permute else start,
         checkpoint=checkpoint,
-        device=device,
-        threads=threads,
         progress=progress,
+        **on,
     )
 
 

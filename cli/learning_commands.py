@@ -135,6 +135,12 @@ def train_value(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads that train; more only where cores are idle.")
     ] = 1,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Compile the loss first; pays in long trainings. Needs g++."
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that HEAD.checkpoint holds.")
     ] = False,
@@ -155,6 +161,7 @@ def train_value(
         start=start,
         device=device,
         threads=threads,
+        compiled=compiled,
         resume=resume,
         as_json=as_json,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.trace import stream_traces
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 Fit = Callable[[HeadConfig, Path, Callable[[int, int, float], None]], "Head"]
 """Training with settings, a folder for checkpoints, and somebody to be told of progress."""
+
+
+class On(TypedDict):
+    """On what a head is trained, as `fit_head` and `fit_shards` take it."""
+
+    device: str
+    threads: int
+    compiled: bool
 
 
 def write_shards(
@@ -64,7 +72,7 @@ def write_shards(
 
 
 def fit_of_shards(
-    names: Sequence[str], *, start: "Head | None", device: str, threads: int, screen: Screen
+    names: Sequence[str], *, start: "Head | None", on: On, screen: Screen
 ) -> Fit | None:
     """Training on a folder of shards; `None` where none is named.
 
@@ -93,9 +101,8 @@ def fit_of_shards(
         sharded[0],
         config,
         checkpoint=checkpoint,
-        device=device,
-        threads=threads,
         progress=progress,
+        **on,
     )
 
 

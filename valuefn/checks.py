@@ -3,35 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import ConfigError, DataError, UnknownName, needs
+from forethought.agent.errors import DataError, UnknownName
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.data import Dataset
 from forethought.valuefn.features import Floats
-
-with needs("training value heads", "pip install 'forethought[value]'"):
-    import torch
-
-
-def check_device(name: str) -> None:
-    """See that networks can be trained there.
-
-    Raises:
-        ConfigError: If there is no such device on this machine.
-    """
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here; use cpu") from error
-
-
-def check_threads(threads: int) -> None:
-    """See that there is a thread to train on.
-
-    Raises:
-        ConfigError: If there is none.
-    """
-    if threads < 1:
-        raise ConfigError(f"threads must be 1 or more, not {threads}")
 
 
 def check_split(

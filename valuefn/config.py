@@ -15,8 +15,10 @@ Objective = Literal["iql", "monte-carlo", "regression", "contrastive", "gcivl"]
 View = Literal["whole", "no-state", "no-thought", "no-prefix", "reward"]
 
 
-_LATER = ("refit", "network", "view", "cooldown", "ridge")
+_LATER = ("refit", "network", "view", "cooldown", "ridge", "readers")
 """Settings that came after heads had names made of the others."""
+MIN_READERS = 3
+"""Members of a head of readers; each leaves a fold out."""
 
 
 class GoalShares(BaseModel):
@@ -88,6 +90,9 @@ class HeadConfig(BaseModel):
     ridge: float = Field(default=0.0, ge=0)
     """Where above 0, a `linear` network starts from logistic regressions of the outcome sentences;
     less is smoother, 1 is what was chosen for each encoder (`ridge.STRENGTHS`)."""
+    readers: bool = False
+    """Where true, the head is a mean of logistic regressions of a talk's text (`reader_fit`), a
+    `linear` network that no gradient step touches; thoughts are not read."""
     permute: bool = False
     """Train on outcomes dealt to the wrong episodes: the control that counts."""
     view: View = "whole"
@@ -99,6 +104,14 @@ class HeadConfig(BaseModel):
     def _ridge_is_linear(self) -> "HeadConfig":
         if self.ridge and self.network != "linear":
             raise ValueError(f"ridge is a start for network linear, not for {self.network}")
+        return self
+
+    @model_validator(mode="after")
+    def _readers_stand_alone(self) -> "HeadConfig":
+        if self.readers and (self.network != "linear" or self.ridge or self.refit):
+            raise ValueError("readers are a linear network by themselves: no ridge, no refit")
+        if self.readers and self.members < MIN_READERS:
+            raise ValueError(f"readers are fitted by {MIN_READERS} members or more")
         return self
 
     def digest(self) -> str:
@@ -166,6 +179,15 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "learning_rate": 3e-3,
             "shares": {"outcome": 1.0, "future": 0.0, "current": 0.0, "other": 0.0},
         },
+        "reading": {
+            "encoder": "notes+lines",
+            "objective": "monte-carlo",
+            "gamma": 1.0,
+            "expectile": 0.5,
+            "network": "linear",
+            "members": 5,
+            "readers": True,
+        },
     }
 )
 """Named rows: what differs from the defaults.
@@ -175,6 +197,8 @@ Chosen on the training split of CaSiNo by three-fold cross-validation; give it a
 `talk` is for a thousand talks whose states hold what was said: linear, and all of it is the ridge;
 the one update is there because a training has at least one. More brought nothing to the order.
 Chosen by cross-validation on nine tenths of PersuasionForGood; give it a `focus`.
+`reading` is for such talks as well: the mean of eight readers, better than `talk`, and blind to
+thoughts.
 `short` and `errand` are quick to train, on logs of sensible play that strays now and then. `errand`
 discounts, so that decisions that lead nowhere cost something. They are those of the courses of
 `avalon-v0` and `webshop-v0`.

@@ -14,6 +14,7 @@ from forethought.agent.types import Candidate, Estimate, Evidence, Goal
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.head import Head
 from forethought.valuefn.inference import Critic
+from forethought.valuefn.readers import reading
 from forethought.valuefn.support import Neighbours, projection, strange_rows
 from forethought.valuefn.threads import one_thread
 from forethought.valuefn.views import HIDDEN, REWARD_GOAL
@@ -57,6 +58,7 @@ class LearnedValue:
                 f" ({head.fingerprint}); this one is {self.encoder.name!r}"
                 f" ({self.encoder.fingerprint})"
             )
+        self.encoder = reading(head.weights, self.encoder, head.goals)
         self._critic = Critic(head.weights)
         widths = {name: len(block.columns) for name, block in head.blocks.items()}
         judged = widths["state"] + widths["thought"] + widths["prefix"]

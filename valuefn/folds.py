@@ -9,7 +9,6 @@ The intervals hold the fitted models fixed: they tell what other episodes would 
 other training runs would have.
 """
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -17,13 +16,13 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import Encoder
 from forethought.agent.types import Trace
 from forethought.valuefn.baselines import TextBaseline, TextOf
 from forethought.valuefn.cache import RememberingEncoder
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.critic import LearnedValue
+from forethought.valuefn.dealing import group_folds
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.evaluate import Evaluation, ask, measure, share_name
 from forethought.valuefn.fit import fit_head
@@ -86,32 +85,6 @@ class FoldsReport:
     """For each baseline and each share."""
     curves: tuple[tuple[tuple[int, float], ...], ...]
     """Of each fold: update and held-out loss, nats."""
-
-
-def group_folds(groups: Ints, folds: int, seed: int, truth: Floats | None = None) -> Ints:
-    """Fold of each episode, shape `(E,)`; groups are dealt evenly and never divided.
-
-    Args:
-        groups: Group of each episode, shape `(E,)`.
-        folds: How many.
-        seed: Equal seeds give equal folds.
-        truth: Whether each episode reached a goal, 1 or 0, shape `(E,)`: every fold then has its
-            share of those that did. Chances of different folds can only be put together fairly when
-            the models behind them saw the goal reached equally often.
-
-    Raises:
-        ConfigError: If there are fewer groups than folds, or fewer than two folds.
-    """
-    names = sorted(set(groups.tolist()))
-    if not 2 <= folds <= len(names):
-        raise ConfigError(
-            f"{folds} folds of {len(names)} groups of episodes: name 2 to {len(names)} folds"
-        )
-    random.Random(f"folds {seed}").shuffle(names)
-    if truth is not None:
-        names.sort(key=lambda name: float(truth[groups == name].mean()))  # keeps the shuffled order
-    fold = {name: number % folds for number, name in enumerate(names)}
-    return np.asarray([fold[name] for name in groups.tolist()], dtype=np.int64)
 
 
 def cross_validate(

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from forethought.agent.errors import ConfigError, DataError, UnknownName, needs
 from forethought.valuefn.calibration import sigmoid
 from forethought.valuefn.candidates import Candidate
+from forethought.valuefn.dealing import group_folds
 from forethought.valuefn.evaluate import share_name
-from forethought.valuefn.folds import group_folds
 from forethought.valuefn.measures import auc
 from forethought.valuefn.queries import Cases, check_shares
 from forethought.valuefn.scoring import Difference, Scores, difference, empty_answers, score

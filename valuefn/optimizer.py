@@ -1,7 +1,8 @@
 """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
 
-Bit for bit `torch.optim.AdamW`, whose fused kernel it calls, without what that does around the
-kernel at each step, and without the two seconds in which its first use imports a compiler.
+Bit for bit `torch.optim.AdamW(fused=True)`, whose kernel it calls, without what that does around
+the kernel at each step. With small inputs that is 8 % of an update's time, and 3 % with the
+function `torch.optim.adamw.adamw`. Its first use imports no compiler either.
 """
 
 from collections.abc import Mapping, Sequence

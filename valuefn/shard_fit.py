@@ -12,13 +12,15 @@ from pathlib import Path
 from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import Encoder
 from forethought.valuefn.checkpoint import Checkpoint
-from forethought.valuefn.checks import check_device, check_threads, encode_texts
+from forethought.valuefn.checks import encode_texts
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.data import outcome_counts
 from forethought.valuefn.encoders import make_encoder
-from forethought.valuefn.fit import HELD_OUT, FitRun, calibrated, finished
+from forethought.valuefn.finish import FitRun, calibrated, finished
+from forethought.valuefn.fit import HELD_OUT
 from forethought.valuefn.head import Head
 from forethought.valuefn.lineage import Origin
+from forethought.valuefn.machine import Machine, check_machine
 from forethought.valuefn.memory_source import MemorySource, make_blocks, make_inputs
 from forethought.valuefn.objectives import OBJECTIVES
 from forethought.valuefn.shard_folder import ShardFolder
@@ -38,6 +40,7 @@ def fit_shards(
     checkpoint: Path | None = None,
     device: str = "cpu",
     threads: int = 1,
+    compiled: bool = False,
     progress: Progress | None = None,
     window: int = WINDOW,
     sample: int = SAMPLE,
@@ -55,6 +58,7 @@ def fit_shards(
             was. It is left there; delete it once the head is kept.
         device: Where the networks are trained, as torch names it.
         threads: Threads that train, as in `fit.fit_head`.
+        compiled: Whether torch compiles the loss first, as in `fit.fit_head`.
         progress: Told the update, the most updates and the held-out loss.
         window: Bytes of features held in memory at a time.
         sample: Training rows, and held-out rows, kept for what needs rows at hand.
@@ -63,16 +67,18 @@ def fit_shards(
         DataError: If the folder is no folder of whole shards, or holds too few episodes or one
             outcome only; or if embeddings hold NaN.
         ConfigError: If the settings ask for a refit or a ridge, which need all episodes in memory,
-            or the device is not there.
+            the device is not there, or torch cannot compile here.
         HeadError: If the checkpoint is of another run.
         RunError: If training diverges.
     """
-    check_device(device)
-    check_threads(threads)
+    machine = Machine(device, threads, compiled)
+    check_machine(machine)
     if config.refit:
         raise ConfigError("refit needs all episodes in memory; train on traces, or without refit")
     if config.ridge:
         raise ConfigError("ridge needs all episodes in memory; train on traces, or with ridge=0")
+    if config.readers:
+        raise ConfigError("readers need all episodes in memory; train on traces, or another row")
     encoder = encoder or make_encoder(config.encoder)
     shards = ShardFolder(folder, permute=config.permute, seed=config.seed)
     found = survey(shards, HELD_OUT, config.seed, focus=config.focus, sample=sample)
@@ -97,8 +103,7 @@ def fit_shards(
     trainer = Trainer(
         source,
         config.model_copy(update={"steps": updates}),
-        device=device,
-        threads=threads,
+        machine=machine,
         every=every,
         patience=max(PATIENCE, math.ceil(one_pass / every)),
     )

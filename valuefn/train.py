@@ -18,8 +18,10 @@ import numpy as np
 
 from forethought.agent.errors import RunError, needs
 from forethought.valuefn.checkpoint import Checkpoint, Snapshot
+from forethought.valuefn.compiling import compiled
 from forethought.valuefn.config import HeadConfig
 from forethought.valuefn.features import Floats
+from forethought.valuefn.machine import HERE, Machine
 from forethought.valuefn.objectives import OBJECTIVES, Networks
 from forethought.valuefn.source import Sizes, Source
 
@@ -79,8 +81,7 @@ class Trainer:
     Args:
         source: The data.
         config: The settings.
-        device: Where the networks lie; the source's tensors must lie there too.
-        threads: Threads of the CPU that train. Equal numbers of them give equal bits.
+        machine: On what.
         every: Updates between looks at the held-out rows.
         patience: Looks without improvement after which training stops.
     """
@@ -90,15 +91,15 @@ class Trainer:
         source: Source,
         config: HeadConfig,
         *,
-        device: str = "cpu",
-        threads: int = 1,
+        machine: Machine = HERE,
         every: int = EVALUATE_EVERY,
         patience: int = PATIENCE,
     ) -> None:
         self.source, self.config = source, config
-        self.threads, self.every, self.patience = threads, every, patience
+        self.threads, self.every, self.patience = machine.threads, every, patience
         self.row = OBJECTIVES[config.objective]
-        self.networks = make_networks(source.sizes, config, device)
+        self._loss = compiled(self.row.loss) if machine.compiled else self.row.loss
+        self.networks = make_networks(source.sizes, config, machine.device)
         self._rng = np.random.default_rng([config.seed, 1])
         critic = list(self.networks.critic.parameters())
         parameters: list[Tensor] = [*critic]
@@ -223,7 +224,7 @@ class Trainer:
     def update(self) -> dict[str, Tensor]:
         """One gradient step; returns named losses and means, scalars on the device."""
         drawn = self.source.draw(self._rng)
-        loss, info = self.row.loss(self.networks, drawn, self.config)
+        loss, info = self._loss(self.networks, drawn, self.config)
         self._optimizer.step(torch.autograd.grad(loss, self._optimizer.parameters))
         with torch.no_grad():
             torch._foreach_lerp_(self._moved, self._toward, self.config.polyak)

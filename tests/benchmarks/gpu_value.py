@@ -20,6 +20,7 @@ from forethought.valuefn.config import HeadConfig, head_config
 from forethought.valuefn.data import build_dataset
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.hashed import HashedEncoder
+from forethought.valuefn.machine import Machine
 from forethought.valuefn.memory_source import MemorySource, make_blocks, make_inputs
 from forethought.valuefn.sentence import SentenceEncoder
 from forethought.valuefn.train import Trainer
@@ -70,7 +71,7 @@ def trainer(traces: list[Trace], config: HeadConfig, device: str) -> Trainer:
     rows = np.arange(len(data))
     inputs = make_inputs(encoded, make_blocks(encoded, data, rows))
     source = MemorySource(data, inputs, rows, rows[:500], config, device=device)
-    return Trainer(source, config, device=device)
+    return Trainer(source, config, machine=Machine(device))
 
 
 def rate(work: Callable[[], object], count: int, device: str) -> float:

@@ -14,10 +14,10 @@ from forethought.envs.casino import SUCCESS_GOAL, casino_traces
 from forethought.valuefn.cache import RememberingEncoder
 from forethought.valuefn.config import head_config
 from forethought.valuefn.critic import LearnedValue
+from forethought.valuefn.dealing import group_folds
 from forethought.valuefn.encoders import make_encoder
 from forethought.valuefn.evaluate import ask, share_name
 from forethought.valuefn.fit import fit_head
-from forethought.valuefn.folds import group_folds
 from forethought.valuefn.measures import auc, calibration_error
 from forethought.valuefn.queries import SHARES, Cases, make_cases, select
 from forethought.valuefn.scoring import difference

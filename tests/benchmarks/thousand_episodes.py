@@ -36,10 +36,12 @@ def stage(stages: Stages, name: str) -> Iterator[None]:
     stages[name] = (round(found[0], 2), round(found[1], 2))
 
 
-def run(encoder_name: str, row: str, threads: int, folder: Path) -> dict[str, object]:
+def run(
+    encoder_name: str, row: str, threads: int, folder: Path, episodes: int
+) -> dict[str, object]:
     stages: Stages = {}
     path = folder / "traces.jsonl"
-    write_traces(path, casino_traces()[:1000])
+    write_traces(path, casino_traces()[:episodes])
     made = make_encoder(encoder_name)
     cached = CachedEncoder(made, folder / f"cache-{encoder_name}")
     data = build_dataset(read_traces(path).traces)
@@ -75,10 +77,11 @@ def main() -> None:
     parser.add_argument("--encoders", default="hashed,static", help="joined by commas")
     parser.add_argument("--row", default="iql")
     parser.add_argument("--threads", type=int, default=2, help="threads that train")
+    parser.add_argument("--episodes", type=int, default=1000, help="fewer for slow encoders")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name in options.encoders.split(","):
-            found = run(name, options.row, options.threads, Path(folder))
+            found = run(name, options.row, options.threads, Path(folder), options.episodes)
             sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

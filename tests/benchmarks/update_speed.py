@@ -4,16 +4,18 @@ One run on one pinned core, one thread, processor time; goal-conditioned IQL on 
 wide, goals as wide as the states, actions of 6, perceptrons of two layers of 256, twin critics and
 their targets, one value, batches of 256 transitions drawn beforehand:
 
-- Ours is the trainer with the `concat` network, one goal for each transition.
+- Ours is the trainer with the `concat` network, one goal for each transition; `compiled` is the
+  same with its loss compiled by torch first (`--no-compile` leaves it out).
 - The plain one is `tests/support/plain_gcrl.py`.
 - d3rlpy's IQL reads state and goal as its observation; ReLU, no layer normalisation. It also
   trains an actor, which ours does not: it is timed with it (`full`) and without (`values`), and
   only the second is equal work.
 
 Before anything is timed the plain one is given the weights of ours, and losses and, after five
-updates, all predictions must agree. All take turns, round after round; the median round counts. The
-work is counted as multiplications and additions in matrix products of the update (`GFLOP`), and its
-rate is set beside the core's own in the same run: a product of two 1024 x 1024 matrices.
+updates, all predictions must agree; so must the weights of the compiled one. All take turns, round
+after round; the median round counts. The work is counted as multiplications and additions in matrix
+products of the update (`GFLOP`), and its rate is set beside the core's own in the same run: a
+product of two 1024 x 1024 matrices.
 
 PY is the Python of an environment with d3rlpy; without it that row is left out.
 """
@@ -39,6 +41,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from forethought.valuefn.config import HeadConfig
+from forethought.valuefn.machine import Machine
 from forethought.valuefn.source import Drawn, HeldOut, Sizes
 from forethought.valuefn.train import Trainer
 
@@ -100,14 +103,15 @@ def drawn(width: int, generator: torch.Generator) -> Drawn:
     )
 
 
-def ours(width: int) -> tuple[Trainer, list[Drawn]]:
+def ours(width: int, *, compiled: bool = False) -> tuple[Trainer, list[Drawn]]:
     generator = torch.Generator().manual_seed(width)
     batches = [drawn(width, generator) for _ in range(BATCHES)]
     config = HeadConfig.model_validate(
         {**COMMON, "network": "concat", "hidden": HIDDEN, "members": 1, "batch": BATCH}
         | {"weight_decay": 0}
     )
-    return Trainer(Cycle(Sizes(width + ACTION, width, width), batches), config), batches
+    source = Cycle(Sizes(width + ACTION, width, width), batches)
+    return Trainer(source, config, machine=Machine(compiled=compiled)), batches
 
 
 def plain(trainer: Trainer, batches: list[Drawn]) -> tuple[PlainIQL, list[Batch]]:
@@ -165,6 +169,20 @@ def check(trainer: Trainer, restated: PlainIQL, batches: list[Drawn], taken: lis
     return apart
 
 
+def check_compiled(made: Trainer, trainer: Trainer) -> float:
+    """See that the compiled one learned the same in five updates; seconds of the first update."""
+    begun = time.perf_counter()
+    made.update()
+    waited = time.perf_counter() - begun
+    for _ in range(4):
+        made.update()
+    for mine, its in zip(
+        made.networks.critic.parameters(), trainer.networks.critic.parameters(), strict=True
+    ):
+        np.testing.assert_allclose(mine.detach(), its.detach(), atol=1e-4)
+    return waited
+
+
 class Worker:
     """d3rlpy in its own environment."""
 
@@ -214,13 +232,21 @@ def gflop(step: Step) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def measure(width: int, rounds: int, python: str | None) -> dict[str, object]:
+def measure(width: int, rounds: int, python: str | None, *, compiles: bool) -> dict[str, object]:
     trainer, batches = ours(width)
     restated, taken = plain(trainer, batches)
     apart = check(trainer, restated, batches, taken)
     turn = itertools.cycle(taken)
     steps: dict[str, Step] = {"ours": trainer.update, "plain": lambda: restated.update(next(turn))}
     work = {name: gflop(step) for name, step in steps.items()}
+    about: dict[str, object] = {"width": width, "largest_difference_after_five_updates": apart}
+    if compiles:
+        made, _ = ours(width, compiled=True)
+        again, _ = ours(width)
+        for _ in range(5):
+            again.update()
+        about["seconds_to_compile"] = round(check_compiled(made, again), 1)
+        steps["compiled"], work["compiled"] = made.update, work["ours"]
     count = 8 if width > 100 else 24
     clocks: dict[str, Callable[[], float]] = {
         name: functools.partial(seconds, step, count) for name, step in steps.items()
@@ -241,12 +267,16 @@ def measure(width: int, rounds: int, python: str | None) -> dict[str, object]:
     found = {name: statistics.median(each) for name, each in rates.items()}
     core = statistics.median(peak)
     return {
-        "largest_difference_after_five_updates": apart,
+        **about,
         "updates_per_second": {name: round(rate, 1) for name, rate in found.items()},
-        "ours_over": {
-            name: round(statistics.median(np.divide(rates["ours"], each).tolist()), 3)
-            for name, each in rates.items()
-            if name != "ours"
+        **{
+            f"{mine}_over": {
+                name: round(statistics.median(np.divide(rates[mine], each).tolist()), 3)
+                for name, each in rates.items()
+                if name not in {"ours", "compiled"}
+            }
+            for mine in rates
+            if mine in {"ours", "compiled"}
         },
         "gflop_an_update": work,
         "gflop_per_second": {name: round(work[name] * found[name], 1) for name in work},
@@ -260,12 +290,13 @@ def main() -> None:
     parser.add_argument("--d3rlpy", default=None, help="Python of an environment with d3rlpy")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--no-compile", action="store_true", help="leave the compiled one out")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})  # the worker inherits it
     torch.set_num_threads(1)
     for width in (768, 17):
-        found = {"width": width, **measure(width, options.rounds, options.d3rlpy)}
+        found = measure(width, options.rounds, options.d3rlpy, compiles=not options.no_compile)
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

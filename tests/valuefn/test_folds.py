@@ -14,6 +14,7 @@ from forethought.envs.casino import SUCCESS_GOAL, casino_traces, transcript_at
 from forethought.valuefn.baselines import TextBaseline
 from forethought.valuefn.config import HeadConfig, head_config
 from forethought.valuefn.critic import LearnedValue
+from forethought.valuefn.dealing import group_folds
 from forethought.valuefn.evaluate import ask
 from forethought.valuefn.fit import fit_head
 from forethought.valuefn.folds import (
@@ -21,7 +22,6 @@ from forethought.valuefn.folds import (
     QUERY,
     FoldsReport,
     cross_validate,
-    group_folds,
     text_chances,
 )
 from forethought.valuefn.head import Head

@@ -15,8 +15,8 @@ from forethought.valuefn.candidates import (
     tagged,
 )
 from forethought.valuefn.config import head_config
+from forethought.valuefn.dealing import group_folds
 from forethought.valuefn.encoders import make_encoder
-from forethought.valuefn.folds import group_folds
 from forethought.valuefn.nested import NestedReport, nested_validate
 from forethought.valuefn.queries import Cases, make_cases, query_text
 
