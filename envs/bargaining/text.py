@@ -162,7 +162,7 @@ def _dealings(view: View, likely: tuple[float, float, float], wanted: list[float
     """What came of this player's own offers.
 
     Args:
-        view: At a turn at which both have made offers.
+        view: Once both have made offers.
         likely: Expected value of each kind of item to the other, points per item.
         wanted: What each of the other's asks is worth to it, expected points.
     """
@@ -171,7 +171,7 @@ def _dealings(view: View, likely: tuple[float, float, float], wanted: list[float
     # who begins is answered by the ask of the same number, who answers by the one after
     after = wanted[1:] if view.seat else wanted
     answered = repaid = 0
-    for number in range(1, len(left)):
+    for number in range(1, min(len(left), len(after))):  # the last offer may not be answered yet
         if left[number] > left[number - 1] + _NEARLY:
             answered += 1
             repaid += after[number] < after[number - 1] - _NEARLY

@@ -83,5 +83,6 @@ async def test_a_report_states_the_means_of_each_arm() -> None:
     for name, traces in played.items():
         found = [trace.outcome.facts for trace in traces if trace.outcome is not None]
         joint = sum(v for facts in found if isinstance(v := facts["joint"], float)) / 8
-        assert report.arms[name].facts["joint"] == pytest.approx(joint)
-        assert report.arms[name].facts["pareto"] == sum(f["pareto"] is True for f in found) / 8
+        assert report.arms[name].facts["joint"].mean == pytest.approx(joint)
+        share = sum(f["pareto"] is True for f in found) / 8
+        assert report.arms[name].facts["pareto"].mean == share
