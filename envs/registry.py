@@ -63,6 +63,7 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
         "campsite-v0": "forethought.envs.campsite.world",
         "campsite-words-v0": "forethought.envs.campsite.words",
         "haggling-v0": "forethought.envs.haggling.world",
+        "persuasion-v0": "forethought.envs.persuasion.world",
         "signpost-v0": "forethought.envs.signpost",
         "webshop-v0": "forethought.envs.webshop.world",
     }
