@@ -26,7 +26,7 @@ PURSE_SHARES = (0.298, 0.121, 0.150, 0.244, 0.018, 0.169)
 as the first."""
 KEEPS = 0.589
 """How many of those who promised in words did give."""
-RESISTANCES = range(-12, 14)
+RESISTANCES = range(-5, 9)
 """Drawn evenly. Chosen so that `people`, who act as often in each way as real persuaders do, are
 given something about as often as those: 0.536."""
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}

@@ -9,7 +9,7 @@ from forethought.envs.persuasion.strategies import ASKS
 from forethought.envs.persuasion.view import View
 from forethought.envs.registry import Bot
 
-ASK_AT = 5
+ASK_AT = 10
 FIRST_ASK = "ask half"
 """Settings of the heuristic: best mean on validation episodes of a grid, see
 `tests/benchmarks/persuasion_donor.py`."""

@@ -30,9 +30,9 @@ STRATEGIES: Mapping[str, str] = MappingProxyType(
         r"killed|sad|heartbreaking|imagine|poor children|poverty|innocent)\b",
         "story": r"\b(my (own )?(son|daughter|kids?|children|friend|family|mother|father|parents|"
         r"brother|sister|nephew|niece)|when i was|i (once|used to|grew up)|i've (been|seen))\b",
-        "example": r"\b(i('m| am| will be|'ll be)? (also |going to |planning to )*(donat\w*|giv\w*)|"
-        r"i (already |have |usually )*(donate|donated|give|gave)|match\w*|i('ll| will) (also )?"
-        r"(donate|give))\b",
+        "example": r"\b(i('m| am| will be|'ll be)? (also |going to |planning to )*"
+        r"(donat\w*|giv\w*)|i (already |have |usually )*(donate|donated|give|gave)|match\w*|"
+        r"i('ll| will) (also )?(donate|give))\b",
         "close": r"\b(goodbye|bye|(have|enjoy) (a |your )(nice|great|good|wonderful)|"
         r"thanks? (you )?(so much )?for (your )?(time|donat\w*|giv\w*|chat\w*))\b",
     }

@@ -6,6 +6,7 @@ donor is simulated stands in every text.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from forethought.agent.types import Candidate, Goal
 from forethought.envs.persuasion.rules import (
@@ -27,7 +28,7 @@ GOALS = (
             f"The simulated donor gives at least {now:g} dollars.",
             weight=(now - before) / LEVELS[-1],
         )
-        for before, now in zip(LEVELS, LEVELS[1:], strict=False)
+        for before, now in pairwise(LEVELS)
     ),
     Goal(NOTHING, kind="feared", weight=0.0),
 )
