@@ -37,9 +37,9 @@ _SHARES = {
     "emotion": (0.078, 0.106, 0.043),
     "story": (0.009, 0.014, 0.011),
     "example": (0.017, 0.046, 0.040),
-    "ask little": (0.011, 0.037, 0.030),
-    "ask half": (0.073, 0.086, 0.090),
-    "ask all": (0.005, 0.021, 0.033),
+    "ask little": (0.012, 0.039, 0.034),
+    "ask half": (0.073, 0.088, 0.093),
+    "ask all": (0.005, 0.023, 0.034),
     CLOSE: (0.0, 0.0, 0.0),
 }
 """Share of real persuaders' utterances of each family in the thirds of a talk

@@ -39,7 +39,7 @@ STRATEGIES: Mapping[str, str] = MappingProxyType(
 )
 """Family to pattern, in the order in which families are told; `ask` goes by more than words."""
 _ASK = re.compile(
-    r"\b(donat\w*|giv\w*|contribut\w*|willing|spare)\b[^.]*\?|\bhow much\b|"
+    r"\b(donat\w*|giv\w*|contribut\w*|willing|spare)\b(?:[^.]|\.\d)*\?|\bhow much\b|"
     r"\bplease (consider|donate|give|help)\b"
 )
 _PAST = re.compile(r"\b(have you|did you|ever|in the past|before|do you (usually|often|donate))\b")
