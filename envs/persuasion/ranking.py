@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Trace
 from forethought.envs.stats import Difference, Interval, mean_interval, paired_difference
@@ -181,7 +183,7 @@ def _by_talk(
 
 def _place(query: Query, row: "ArrayLike") -> tuple[float, float]:
     """Expected reciprocal rank and chance of the first place, ties broken by lot."""
-    values = [float(value) for value in row]  # type: ignore[union-attr]
+    values: list[float] = np.asarray(row, dtype=np.float64).tolist()
     if len(values) != len(query.acts):
         raise ConfigError(f"{len(values)} scores do not fit {len(query.acts)} acts")
     own = values[query.real]
