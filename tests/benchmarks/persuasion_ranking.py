@@ -1,19 +1,21 @@
 """The real next act of a persuader ranked among acts of other dialogues: heads, words, a model.
 
     python tests/benchmarks/persuasion_ranking.py --split validation --out ranking-validation.json
-    python tests/benchmarks/persuasion_ranking.py --split test --out ranking.json --model 40
+    python tests/benchmarks/persuasion_ranking.py --split test --out ranking.json
+    python tests/benchmarks/persuasion_ranking.py --split test --out ranking-model.json --model 60
 
 Heads are trained on the training dialogues and ranked by alone: `next act, ...` ask how likely the
 act itself is to come next, `outcome` how likely a donation is after it, and `acts dealt` is the
 control, trained on acts dealt to other dialogues at the same turn. `words` and `neighbours` go by
 TF-IDF: how alike talk and act are, and how alike the act is to what followed in the most alike
-training talks. `--model N` asks a small language model (`builtin`) about N dialogues of the split:
-how likely the act's words are after the talk, in all, for each token, and beyond what they are
-without the talk. Needs `FORETHOUGHT_DATA`; `--model` keeps what it found beside `--out`.
+training talks. `--model N` asks a small language model (`builtin`) about one turn of each of N
+dialogues instead: how likely the act's words are after the talk, in all, for each token, and beyond
+what they are without the talk; what it found is kept beside `--out`. Needs `FORETHOUGHT_DATA`.
 """
 
 import argparse
 import json
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,15 @@ def by_model(asked: Sequence[Query], kept: Path) -> dict[str, Rows]:
     }
 
 
+def one_of_each(queries: Sequence[Query], talks: int) -> list[Query]:
+    """One turn of each of so many dialogues, drawn by a fixed seed."""
+    rng = random.Random("persuasion model")
+    turns: dict[str, list[Query]] = {}
+    for query in queries:
+        turns.setdefault(query.talk, []).append(query)
+    return [rng.choice(own) for own in list(turns.values())[:talks]]
+
+
 def report(name: str, queries: Sequence[Query], rows: Rows, beside: Rows | None) -> dict[str, Any]:
     """One line of the table, printed and returned."""
     told = judge(queries, rows)
@@ -185,6 +196,8 @@ def main() -> None:
     torch.set_num_threads(1)
     parts = split_talks(persuasion_traces())
     train, queries = make_queries(parts["train"]), make_queries(parts[asked.split])
+    if asked.model:
+        queries = one_of_each(queries, asked.model)
     head = next_act(train, queries, "monte-carlo")
     settings = head_config("talk", focus=DONATED.text)
     found: dict[str, Any] = {"chance": chance_level()}
@@ -192,19 +205,19 @@ def main() -> None:
     others: dict[str, Callable[[], Rows]] = {
         "words": lambda: alike(train, queries, neighbours=False),
         "neighbours": lambda: alike(train, queries, neighbours=True),
+    }
+    more: dict[str, Callable[[], Rows]] = {
         "next act, acts dealt": lambda: next_act(train, queries, "monte-carlo", dealt=0),
         "next act, contrastive": lambda: next_act(train, queries, "contrastive"),
         "outcome, talk": lambda: outcome(parts["train"], queries, settings),
     }
+    if asked.model:
+        for name, rows in by_model(queries, asked.out.with_suffix(".model.json")).items():
+            found[name] = report(name, queries, rows, head)
+    else:
+        others |= more
     for name, rank in others.items():
         found[name] = report(name, queries, rank(), head)
-    if asked.model:
-        names = list(dict.fromkeys(query.talk for query in queries))[: asked.model]
-        places = [place for place, query in enumerate(queries) if query.talk in names]
-        some, best = [queries[p] for p in places], [head[p] for p in places]
-        found["the head there"] = report("the head there", some, best, None)
-        for name, rows in by_model(some, asked.out.with_suffix(".model.json")).items():
-            found[name] = report(name, some, rows, best)
     asked.out.write_text(json.dumps(found, indent=1))
 
 
