@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
+from typing import Any
 
 from forethought.agent.types import Candidate, Observation, Outcome
 from forethought.envs.persuasion.donors import donor_by_number
@@ -75,7 +76,8 @@ def raw(count: int, rng: random.Random) -> float:
 
 def text(count: int, rng: random.Random) -> float:
     """Steps a second of the environment."""
-    env, over, info = Persuasion(), True, {}
+    env, over = Persuasion(), True
+    info: dict[str, Any] = {}
     begun = time.process_time()
     for _ in range(count):
         if over:
