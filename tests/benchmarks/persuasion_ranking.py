@@ -55,7 +55,7 @@ NEXT: dict[str, Any] = {
     "shares": {"outcome": 0.2, "future": 0.4, "current": 0.0, "other": 0.4, "nearness": 1.0},
 }
 """Settings of the heads whose goal is the next act, tried on validation dialogues; wider and longer
-trained ones did better there, at ten times the cost."""
+trained ones did better there, and cost several times as much."""
 NEIGHBOURS = 30
 HEARD = 8
 """Utterances of the talk that the language model reads; the head has the notes on all of it."""
