@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from forethought.agent.types import Goal, Trace
-from forethought.envs import casino, persuasion
+from forethought.envs import casino
+from forethought.envs.persuasion import traces as persuasion
 
 
 @dataclass(frozen=True, slots=True)

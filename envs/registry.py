@@ -77,6 +77,7 @@ _WORLDS: Mapping[str, str] = MappingProxyType(
         "multihop-find-v0": "forethought.envs.multihop.find",
         "multihop-qa-v0": "forethought.envs.multihop.world",
         "multiplication-v0": "forethought.envs.multiplication.world",
+        "persuasion-v0": "forethought.envs.persuasion.world",
         "signpost-v0": "forethought.envs.signpost",
         "webshop-v0": "forethought.envs.webshop.world",
     }

@@ -8,7 +8,10 @@ from forethought.agent.trace import read_traces, write_traces
 from forethought.agent.types import Trace
 from forethought.envs.casino import casino_traces
 from forethought.envs.people import PEOPLE
-from forethought.envs.persuasion import (
+from forethought.envs.persuasion.acts import acts, dollars
+from forethought.envs.persuasion.data import Talk, Turn, read_talks
+from forethought.envs.persuasion.text import level, state_texts
+from forethought.envs.persuasion.traces import (
     DONATED,
     GOALS,
     REFUSED,
@@ -16,9 +19,6 @@ from forethought.envs.persuasion import (
     talk_trace,
     transcript_at,
 )
-from forethought.envs.persuasion_acts import acts, dollars
-from forethought.envs.persuasion_data import Talk, Turn, read_talks
-from forethought.envs.persuasion_text import level, state_texts
 
 SAID = (
     "Hello, would you like to donate to charity?",

@@ -1,7 +1,7 @@
 """What people do with words when one asks the other for a donation: plain patterns, no model.
 
 An act is a named pattern. `acts` says which of them an utterance contains, `dollars` reads the
-amounts it names. Counting over a dialogue, and putting it into words, is `persuasion_text`'s part.
+amounts it names. Counting over a dialogue, and putting it into words, is `text`'s part.
 """
 
 import re

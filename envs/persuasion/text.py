@@ -8,8 +8,8 @@ of what was said and of nothing else: no donation made, no person's answers to a
 from collections import Counter
 from collections.abc import Sequence
 
-from forethought.envs.persuasion_acts import ACTS, acts, dollars
-from forethought.envs.persuasion_data import Turn
+from forethought.envs.persuasion.acts import ACTS, acts, dollars
+from forethought.envs.persuasion.data import Turn
 
 NAMES = ("me", "you")
 """What lines call the persuader and the persuadee."""

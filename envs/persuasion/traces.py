@@ -18,9 +18,9 @@ from itertools import pairwise
 from forethought.agent.errors import DataError
 from forethought.agent.types import Candidate, Decision, Episode, Goal, Outcome, Step, Trace
 from forethought.envs.casino import turns_at
-from forethought.envs.persuasion_acts import MOST
-from forethought.envs.persuasion_data import Talk, Turn, read_talks
-from forethought.envs.persuasion_text import line, state_texts
+from forethought.envs.persuasion.acts import MOST
+from forethought.envs.persuasion.data import Talk, Turn, read_talks
+from forethought.envs.persuasion.text import line, state_texts
 
 DATASET = "persuasion"
 """Name of the data set, and the `env` of its episodes."""
