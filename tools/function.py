@@ -3,14 +3,14 @@
 Arguments are checked before the function runs, and the result is turned into text of bounded
 length. A plain function runs in a thread, so that it holds up nothing else; one that takes no time
 can stay on the event loop. After its `timeout` an `async` function is cancelled; a thread cannot be
-stopped, so the call is abandoned and the model is told. No sandbox: a tool can do whatever its code
-can.
+stopped, so the call is abandoned and the model is told, as it is when a cancelled function does not
+end. No sandbox: a tool can do whatever its code can, and an `async` one that never awaits anything
+holds up the loop and its own deadline.
 """
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, get_origin, get_type_hints, overload
 
@@ -21,10 +21,15 @@ from pydantic_core import PydanticSerializationError, to_json
 from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.protocols import RunContext
 from forethought.tools.docstring import read_docstring
-from forethought.tools.threads import in_thread
+from forethought.tools.threads import heard_on_loop, in_thread
 
 LIMIT = 8000
 """Longest result, characters."""
+CLEANING = 0.1
+"""Seconds that a cancelled function may take to clean up before it is left behind."""
+
+_left: set[asyncio.Future[Any]] = set()
+"""Cancelled functions that still clean up; the loop keeps no hold of them itself."""
 
 
 class FunctionTool:
@@ -38,6 +43,7 @@ class FunctionTool:
         timeout: Seconds after which a call is given up; `None` for no limit.
         inline: Whether a plain function runs on the event loop and not in a thread. For functions
             that return at once; a `timeout` cannot hold there.
+        outside: Whether the results are texts that nobody vouches for, such as web pages or mail.
 
     Raises:
         ConfigError: If the signature or the docstring cannot be turned into a schema, or an option
@@ -52,8 +58,11 @@ class FunctionTool:
         limit: int = LIMIT,
         timeout: float | None = None,
         inline: bool = False,
+        outside: bool = False,
     ) -> None:
         waits = inspect.iscoroutinefunction(function)
+        if inspect.isasyncgenfunction(function):
+            raise ConfigError("tool: an async generator has no one result; return a list instead")
         if limit < 1:
             raise ConfigError(f"tool: limit must be 1 or more, not {limit}")
         if timeout is not None and not 0 < timeout < float("inf"):
@@ -66,6 +75,7 @@ class FunctionTool:
         self.description, described = read_docstring(function)
         if not self.description:
             raise ConfigError(f"tool {self.name!r} has no docstring; say in it what the tool does")
+        self.outside = outside
         self._function = function
         self._limit = limit
         self._timeout = timeout
@@ -104,27 +114,47 @@ class FunctionTool:
             raise ToolError(_complaint(error)) from error
         given = {self._names[field]: getattr(checked, field) for field in checked.model_fields_set}
         if self._in_context:
-            context = _heard_from_threads(context) if self._threaded else context
+            context = heard_on_loop(context) if self._threaded else context
             work = partial(self._function, context, **given)
         else:
             work = partial(self._function, **given)
-        result = in_thread(work) if self._threaded else work()
-        if inspect.isawaitable(result):
-            result = await self._in_time(result)
+        text = self._from_thread(work) if self._threaded else self._text(work())
+        return await self._in_time(text)
+
+    async def _from_thread(self, work: Callable[[], Any]) -> str:
+        """What the function returns in a thread, made text there: a generator runs only then."""
+
+        def words() -> Any:
+            result = work()
+            return result if inspect.isawaitable(result) else (self._words(result),)
+
+        result = await in_thread(words)
+        return str(result[0]) if isinstance(result, tuple) else await self._text(result)
+
+    async def _text(self, result: Any) -> str:
+        """The result as text, awaited where it has to be: a plain function may return that too."""
+        while inspect.isawaitable(result):
+            result = await result
+        return self._words(result)
+
+    def _words(self, result: Any) -> str:
         return bounded(_as_text(result), self._limit)
 
-    async def _in_time(self, result: Awaitable[Any]) -> Any:
-        """The result, awaited for as long as a call may take."""
+    async def _in_time(self, work: Coroutine[Any, Any, str]) -> str:
+        """The text, awaited for as long as a call may take."""
+        if self._timeout is None:
+            return await work
+        task = asyncio.ensure_future(work)
         try:
-            async with asyncio.timeout(self._timeout) as deadline:
-                done = await result
-                # a plain function may return an awaitable, such as a bound coroutine's
-                return await done if inspect.isawaitable(done) else done
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            left = "abandoned and may still be running" if self._threaded else "stopped"
-            raise ToolError(f"no result within {self._timeout:g} s; the call was {left}") from error
+            await asyncio.wait({task}, timeout=self._timeout)
+            if task.done():
+                return task.result()
+        except asyncio.CancelledError:
+            await _stop(task)
+            raise
+        stopped = await _stop(task) and not self._threaded
+        left = "stopped" if stopped else "abandoned and may still be running"
+        raise ToolError(f"no result within {self._timeout:g} s; the call was {left}")
 
 
 @overload
@@ -136,6 +166,7 @@ def tool(
     limit: int = LIMIT,
     timeout: float | None = None,
     inline: bool = False,
+    outside: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -145,6 +176,7 @@ def tool(
     limit: int = LIMIT,
     timeout: float | None = None,
     inline: bool = False,
+    outside: bool = False,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a typed function a tool; use it bare or with options.
 
@@ -156,13 +188,35 @@ def tool(
         timeout: Seconds after which a call is given up; `None` for no limit.
         inline: Whether a plain function runs on the event loop and not in a thread. For functions
             that return at once.
+        outside: Whether the results are texts that nobody vouches for, such as web pages or mail.
 
     Raises:
         ConfigError: If a parameter lacks a type or a description, or has no schema.
     """
     if function is None:
-        return partial(FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline)
+        return partial(
+            FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline, outside=outside
+        )
     return FunctionTool(function)
+
+
+async def _stop(task: asyncio.Future[Any]) -> bool:
+    """Cancel a call; whether it ended soon. One that did not is left behind."""
+    task.cancel()
+    await asyncio.wait({task}, timeout=CLEANING)
+    if not task.done():
+        _left.add(task)
+        task.add_done_callback(_forget)
+        return False
+    if not task.cancelled():
+        task.exception()  # seen, so that nobody is warned of it
+    return True
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    _left.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 def bounded(text: str, limit: int) -> str:
@@ -191,17 +245,6 @@ def _takes_context(name: str, function: Callable[..., Any], hints: Mapping[str, 
     if keys != [next(iter(inspect.signature(function).parameters))]:
         raise ConfigError(f"tool {name!r}: the RunContext must be its first parameter and only one")
     return True
-
-
-def _heard_from_threads(context: RunContext[Any]) -> RunContext[Any]:
-    """The context for a function in a thread: what it tells is heard on the event loop."""
-    loop, tell = asyncio.get_running_loop(), context.tell
-
-    def tell_loop(text: str) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, text)
-
-    return replace(context, tell=tell_loop)
 
 
 def _arguments(
