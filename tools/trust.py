@@ -180,34 +180,36 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _shared(value: str, source: str, words: int) -> str:
     """What an argument repeats of a text; empty where it is nothing that tells."""
-    text, run = _known(source)
+    text, run, solid = _known(source)
     plain = _plain(value)
+    told = next((token for token in _tokens(plain) if token in text), "")
+    if told:
+        return told
     said = re.findall(r"\w+", plain)
-    if 0 < len(said) < words:
-        whole = " ".join(said)
-        if len(whole) >= _LEAST_VALUE and f" {whole} " in run:
-            return whole
-    for begin in range(len(said) - words + 1):
-        part = " ".join(said[begin : begin + words])
-        if f" {part} " in run:
-            return part
-    return next((token for token in _tokens(plain) if token in text), "")
+    whole, joined = " ".join(said), "".join(said)
+    if len(joined) >= _LEAST_TOKEN and re.search(r"\d", joined) and joined in solid:
+        return whole
+    if len(said) < words:
+        return whole if len(whole) >= _LEAST_VALUE and f" {whole} " in run else ""
+    runs = (" ".join(said[at : at + words]) for at in range(len(said) - words + 1))
+    return next((part for part in runs if f" {part} " in run), "")
 
 
 def _tokens(plain: str) -> Iterator[str]:
-    """Addresses, numbers and names with signs in them."""
+    """Addresses, their parts, numbers and names with signs in them."""
     for token in re.split(r"[\s\"'<>()\[\]{},;|]+", plain):
-        bare = token.strip(".:!?-_*`")
-        if len(bare) >= _LEAST_TOKEN and re.search(r"\d|[^\w]", bare):
-            yield bare
+        for part in (token, *re.split(r"[/?&=#]+", token)):
+            bare = part.strip(".:!?-_*`")
+            if len(bare) >= _LEAST_TOKEN and re.search(r"\d|[^\w]", bare):
+                yield bare
 
 
 @lru_cache(maxsize=256)
-def _known(source: str) -> tuple[str, str]:
-    """A text from outside, plain, and its words with single spaces between and around them."""
+def _known(source: str) -> tuple[str, str, str]:
+    """A text from outside, plain; its words with single spaces around; its letters and digits."""
     plain = _plain(unspotlighted(source))
-    words = " ".join(re.findall(r"\w+", plain))
-    return plain, f" {words} "
+    words = re.findall(r"\w+", plain)
+    return plain, f" {' '.join(words)} ", "".join(words)
 
 
 def _plain(text: str) -> str:
