@@ -3,8 +3,8 @@
 Covered: keys by the forms that well-known providers give them; bearer and basic authorization;
 values written as `api_key=...`, `password: ...` and the like; user and password in an address;
 private keys; JSON web tokens; the values of environment variables that are named like keys; and
-named secrets. Of the last two also the beginning alone, since texts are cut, and the forms that
-JSON and addresses give them.
+named secrets. Of the last two also the forms that JSON and addresses give them, and their
+beginning where a text was cut.
 
 Not covered: a secret of no known form that nobody named; one that was changed on the way (spelled
 out, encoded otherwise, taken apart). Knows nothing of files: `agent.trace` uses it before a line is
@@ -26,7 +26,11 @@ LEAST_NAMED = 4
 """Characters of the shortest secret that can be named; shorter ones are parts of ordinary words."""
 LEAST_FOUND = 8
 """Characters of the shortest value of the environment that counts as a key."""
+LEAST_CUT = 6
+"""Characters of a secret that are taken out where a text was cut in the midst of it."""
 
+_CUTS = ("...", "\n[cut: ")
+"""What stands where a text was cut."""
 _ALONE = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))"
 """Nothing that belongs to a word stands before, but for a character of an address."""
 _MIXED = r"(?=[\w-]*\d)"
@@ -150,15 +154,17 @@ class Redactor:
         ]
         forms = {form for value in (*self._named, *values) for form in _forms(value)}
         longest = sorted(forms, key=len, reverse=True)
-        self._heads = [(form[: _head(form)], form) for form in longest]
+        self._heads = [(form[:LEAST_CUT], form) for form in longest]
         self._plain = [head for head, form in self._heads if _stays(form)]
         self._odd = len(self._plain) < len(self._heads)
 
     def text(self, text: str) -> str:
         """The text without secrets; `[redacted]` stands where they were."""
+        for _, form in self._heads:
+            text = text.replace(form, REDACTED)
         for head, form in self._heads:
             if head in text:
-                text = _without(text, head, form)
+                text = _without_cut(text, head, form)
         for sign, key in _KEYS:
             if sign in text:
                 text = re.sub(key, REDACTED, text, flags=re.ASCII)
@@ -187,15 +193,18 @@ class Redactor:
             return [self.value(each) for each in value]
         return value
 
-    def begun(self, text: str) -> int:
-        """How many characters at the end of a text are the beginning of a known secret."""
-        most = 0
+    def safe(self, text: str, cut: int) -> int:
+        """The last place up to `cut` where a text can be parted without parting a known secret.
+
+        Args:
+            text: More of it may come: a secret may have begun at its end.
+            cut: A place in it, counted in characters.
+        """
         for _, form in self._heads:
-            for length in range(min(len(form) - 1, len(text)), most, -1):
-                if text.endswith(form[:length]):
-                    most = length
-                    break
-        return most
+            for at in range(max(0, cut - len(form) + 1), cut):
+                if form.startswith(text[at : at + len(form)]):
+                    return self.safe(text, at)
+        return cut
 
     def _suspect(self, line: str) -> bool:
         """Whether a secret may be in a JSON line; it costs little to see that there is none."""
@@ -237,24 +246,19 @@ def _forms(value: str) -> set[str]:
     }
 
 
-def _head(form: str) -> int:
-    """How many characters of a secret are enough to know it where a text was cut: half."""
-    return len(form) if len(form) <= LEAST_FOUND else max(LEAST_FOUND, (len(form) + 1) // 2)
-
-
 def _stays(form: str) -> bool:
     """Whether a text is the same in JSON."""
     return json.dumps(form)[1:-1] == form
 
 
-def _without(text: str, head: str, form: str) -> str:
-    """The text without a secret, nor as much of its beginning as there is, from `head` on."""
+def _without_cut(text: str, head: str, form: str) -> str:
+    """The text without the beginning of a secret where the text was cut."""
     parts, begin = [], 0
     while (at := text.find(head, begin)) >= 0:
         end = at + len(head)
-        most = min(len(text), at + len(form))
-        while end < most and text[end] == form[end - at]:
+        while end < min(len(text), at + len(form)) and text[end] == form[end - at]:
             end += 1
-        parts += [text[begin:at], REDACTED]
+        cut = end == len(text) or text.startswith(_CUTS, end)
+        parts += [text[begin:at], REDACTED if cut else text[at:end]]
         begin = end
     return "".join([*parts, text[begin:]])

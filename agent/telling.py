@@ -13,10 +13,13 @@ from forethought.agent.types import Event
 
 _LEAD = 48
 """Characters told before that say what follows, such as `Bearer`."""
-_LONGEST = 4096
+_LONGEST = 16384
 """Most characters held back."""
-_OPEN = re.compile(r"[A-Za-z0-9_.+/=~%:@&?-]*\Z")
-_BEGUN = re.compile(r"-----BEGIN(?!.*-----END [A-Z ]*KEY-----).*\Z", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z0-9_.+/=~%:@&?-]*\Z")
+"""What a key or an address may consist of, up to the end of the text."""
+_BEGIN = "-----BEGIN"
+_END = re.compile(r"-----END [A-Z ]*-----")
+"""The lines around a private key."""
 
 
 class Telling:
@@ -44,19 +47,20 @@ class Telling:
             self._flush()
             self._stage = event.stage
         self._held += event.text
-        self._tell(len(self._held) - self._unsure())
+        self._tell(self._safe())
 
-    def _unsure(self) -> int:
-        """How many characters at the end may be the beginning of a secret."""
+    def _safe(self) -> int:
+        """How many characters cannot be part of a secret that is still being written."""
         held = self._held
         if len(held) > _LONGEST:
-            return 0
-        begun = _BEGUN.search(held)
-        found = begun or _OPEN.search(held)
-        return max(
-            len(held) - found.start() if found else 0,
-            self._redactor.begun(held),
-        )
+            return len(held)
+        word = _WORD.search(held)
+        cut = word.start() if word else len(held)
+        begun = held.rfind(_BEGIN)
+        if begun >= 0:
+            end = _END.search(held, begun)
+            cut = cut if end and end.end() <= cut else min(cut, begun)
+        return self._redactor.safe(held, cut)
 
     def _flush(self, *, drop: bool = False) -> None:
         """Tell what was held back, as the reply has ended; nothing of one that is void."""
