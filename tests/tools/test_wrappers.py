@@ -118,7 +118,7 @@ async def test_filter_rename_and_prefix() -> None:
         (lambda t: cached(t[0], seconds=0), ConfigError, "seconds above 0"),
         (lambda t: Rate(0), ConfigError, "calls must be 1"),
         (lambda t: Rate(1, float("inf")), ConfigError, "seconds above 0"),
-        (lambda t: spotlighted(t[0], "loud"), ConfigError, "not 'loud'"),
+        (lambda t: spotlighted(t[0], "loud"), ConfigError, "not 'loud'"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_work_is_told_at_once(
