@@ -16,6 +16,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -73,7 +74,7 @@ _KEYS = (
 """What stands in every text with such a key, and its form."""
 _AFTER = (
     (("earer", "EARER"), r"(?i:\b(bearer)(\s+|%20|\+))(?=\S*[\d._~+/=-]|\S{20})[\w.~+/=-]{8,}"),
-    (("asic ", "ASIC "), r"(?i:\b(basic)(\s+))(?=\S*[\d+/=])[A-Za-z0-9+/]{12,}={0,2}"),
+    (("asic", "ASIC"), r"(?i:\b(basic)(\s+))(?=\S*[\d+/=])[A-Za-z0-9+/]{12,}={0,2}"),
     (("://",), r"(://)([^\s/:@\"']*:)[^\s/@\"']+(?=@)"),
     (
         ("=",),
@@ -88,14 +89,13 @@ _AFTER = (
 )
 """What stands in such a text, one of them, and its form: two groups that stay, then the secret."""
 _WORDS = (
-    *("bearer", "basic ", "passw", "secret", "sig=", "signature="),
-    *(
-        f"{word}{end}"
-        for word in ("key", "token")
-        for end in ("=", ":", '"', "'", "\\", " :", " =")
-    ),
+    *("bearer", "basic", "passw", "secret", "sig=", "signature="),
+    *(f"{word}{end}" for word in ("key", "token") for end in ("=", ":", '"', "'", "\\", " ")),
 )
 """One of them, in small letters, is in every JSON line with such a text, but for addresses."""
+_LONG = re.compile(r"[-_][A-Za-z0-9_+/=-]{10}")
+_SHORT = ("AKIA", "ASIA", "AIza", "ya29.", "BSA", "SG.", "dapi", ":AA", "eyJ", "PRIVATE KEY")
+"""A key has a sign and much that follows it, or one of these."""
 _NAMED_SO = re.compile(
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|CREDENTIALS?)(?:_|$)|KEY$",
     re.IGNORECASE,
@@ -121,7 +121,7 @@ class Redactor:
     ) -> None:
         self._named: Counter[str] = Counter()
         self._environment = os.environ if environment is None else environment
-        self._seen: Mapping[str, str] | None = None
+        self._known: tuple[str, ...] = ()
         self._heads: list[tuple[str, str]] = []
         self._plain: list[str] = []
         self._odd = False
@@ -145,16 +145,15 @@ class Redactor:
 
     def look(self) -> None:
         """Read the environment again: a key may have been set since."""
-        values = [
-            value
-            for name, value in self._environment.items()
-            if len(value) >= LEAST_FOUND
-            and _NAMED_SO.search(name)
-            and not _NO_SECRET.fullmatch(value)
-        ]
-        forms = {form for value in (*self._named, *values) for form in _forms(value)}
-        longest = sorted(forms, key=len, reverse=True)
-        self._heads = [(form[:LEAST_CUT], form) for form in longest]
+        names = [name for name in self._environment if _names_a_key(name)]
+        values = [self._environment.get(name, "") for name in names]
+        found = [v for v in values if len(v) >= LEAST_FOUND and not _NO_SECRET.fullmatch(v)]
+        known = (*self._named, *found)
+        if known == self._known:
+            return
+        self._known = known
+        forms = sorted({form for value in known for form in _forms(value)}, key=len, reverse=True)
+        self._heads = [(form[:LEAST_CUT], form) for form in forms]
         self._plain = [head for head, form in self._heads if _stays(form)]
         self._odd = len(self._plain) < len(self._heads)
 
@@ -210,10 +209,15 @@ class Redactor:
         """Whether a secret may be in a JSON line; it costs little to see that there is none."""
         if self._odd or any(head in line for head in self._plain):
             return True
-        if any(sign in line for sign, _ in _KEYS):
+        if _LONG.search(line) or any(sign in line for sign in _SHORT):
             return True
         low = line.lower()
         return any(word in low for word in _WORDS) or ("://" in low and "@" in low)
+
+
+@lru_cache(maxsize=4096)
+def _names_a_key(name: str) -> bool:
+    return bool(_NAMED_SO.search(name))
 
 
 def named_secrets(secrets: Iterable[str]) -> tuple[str, ...]:

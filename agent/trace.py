@@ -90,6 +90,8 @@ class TraceWriter:
     def __init__(self, path: str | os.PathLike[str], *, redactor: Redactor | None = None) -> None:
         self.path = Path(path)
         self.redactor = redactor or Redactor()
+        self._ids: dict[str, str] = {}
+        """What the ids that hold a secret are written as."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -123,22 +125,31 @@ class TraceWriter:
             os.ftruncate(self._fd, size - len(tail))
 
     def _write(self, line: str) -> None:
-        data = memoryview((self.redactor.line(line) + "\n").encode())
+        data = memoryview((line + "\n").encode())
         while data:
             data = data[os.write(self._fd, data) :]
 
     def begin(self, episode: Episode) -> None:
         """Write the line that opens an episode."""
         self.redactor.look()
-        self._write(f'{{"type":"episode","version":{VERSION},"episode":{_dump(episode)}}}')
+        clean = self.redactor.text(episode.id)
+        if clean != episode.id:
+            self._ids[episode.id] = clean
+        body = self.redactor.line(_dump(episode))
+        self._write(f'{{"type":"episode","version":{VERSION},"episode":{body}}}')
 
     def step(self, episode_id: str, step: Step) -> None:
         """Write one step."""
-        self._write(f'{{"type":"step","id":{json.dumps(episode_id)},"step":{_dump(step)}}}')
+        body = self.redactor.line(_dump(step))
+        self._write(f'{{"type":"step","id":{self._id(episode_id)},"step":{body}}}')
 
     def end(self, episode_id: str, outcome: Outcome) -> None:
         """Write the line that makes an episode whole."""
-        self._write(f'{{"type":"end","id":{json.dumps(episode_id)},"outcome":{_dump(outcome)}}}')
+        body = self.redactor.line(_dump(outcome))
+        self._write(f'{{"type":"end","id":{self._id(episode_id)},"outcome":{body}}}')
+
+    def _id(self, episode_id: str) -> str:
+        return json.dumps(self._ids.get(episode_id, episode_id))
 
     def write(self, trace: Trace) -> None:
         """Write a whole trace."""

@@ -73,6 +73,8 @@ def test_keys_of_known_forms(key: str, around: str) -> None:
     ("text", "clean"),
     [
         ("Authorization: Bearer abc123def4", "Authorization: Bearer [redacted]"),
+        ("Basic\tdXNlcjpwYXNzd29yZA==", "Basic\t[redacted]"),
+        ("api_key  =\n abc123", "api_key  =\n [redacted]"),
         ("BEARER abc.def.ghi", "BEARER [redacted]"),
         ("bearer%20abc123def4&x", "bearer%20[redacted]&x"),
         ("Basic dXNlcjpwYXNzd29yZA==", "Basic [redacted]"),
@@ -262,6 +264,12 @@ def test_other_writers_redact_too_and_what_has_no_secret_is_written_as_it_is(
     write_traces(tmp_path / "a.jsonl", [trace])
     (read,) = read_traces(tmp_path / "a.jsonl").traces
     assert read.steps[0].decision.candidate.thought == f"t {REDACTED}"
+    named = Trace(Episode(f"e {KEYS['aws']}", "w"), trace.steps, Outcome(1.0, success=True))
+    write_traces(tmp_path / "a.jsonl", [named])
+    assert [each.episode.id for each in read_traces(tmp_path / "a.jsonl").traces] == [
+        "e1",
+        f"e {REDACTED}",
+    ]
     clean = Trace(Episode("e1", "world"), (), Outcome(1.0, success=True))
     lines = []
     for redactor in (None, plain("swordfish")):
