@@ -1,6 +1,6 @@
 """Secrets taken out of text before it is kept: keys, bearer tokens, passwords, what the user names.
 
-Covered: keys by the forms that well-known providers give them; bearer and basic authorization;
+Covered: keys by the forms that well-known providers give them; bearer tokens and authorization;
 values written as `api_key=...`, `password: ...` and the like; user and password in an address;
 private keys; JSON web tokens; the values of environment variables that are named like keys; and
 named secrets. Of the last two also the forms that JSON and addresses give them, and their
@@ -27,6 +27,7 @@ LEAST_NAMED = 4
 """Characters of the shortest secret that can be named; shorter ones are parts of ordinary words."""
 LEAST_FOUND = 8
 """Characters of the shortest value of the environment that counts as a key."""
+_LONGEST_NAME = 24
 LEAST_CUT = 6
 """Characters of a secret that are taken out where a text was cut in the midst of it."""
 
@@ -72,13 +73,20 @@ _KEYS = (
     ),
 )
 """What stands in every text with such a key, and its form."""
+_ODD = r"(?=\S*\d|\S*[a-z]\S*[A-Z]|\S{20})"
+"""No word of a language: a digit in it, a capital letter after a small one, or its length."""
 _AFTER = (
-    (("earer", "EARER"), r"(?i:\b(bearer)(\s+|%20|\+))(?=\S*[\d._~+/=-]|\S{20})[\w.~+/=-]{8,}"),
-    (("asic", "ASIC"), r"(?i:\b(basic)(\s+))(?=\S*[\d+/=])[A-Za-z0-9+/]{12,}={0,2}"),
+    (("earer", "EARER"), rf"(?i:\b(bearer)(\s+|%20|\+)){_ODD}[\w.~+/=-]{{8,}}"),
+    (
+        ("uthorization", "UTHORIZATION"),
+        r"(?i:(authorization)(\\*[\"']?\s*[:=]\s*\\*[\"']?(?:[a-z]+\s+)?))"
+        rf"{_ODD}[^\s\"'\\,;\[]{{6,}}",
+    ),
     (("://",), r"(://)([^\s/:@\"']*:)[^\s/@\"']+(?=@)"),
     (
         ("=",),
-        r"(?i:([?&;])([\w.-]*(?:key|token|secret|password|passwd|signature|sig)=))[^\s\"'&;<>]{6,}",
+        r"(?i:([?&;])((?:[\w.-]*(?:token|secret|password|passwd|signature|api[_-]?key)|key|sig)=))"
+        r"[^\s\"'&;<>#]{6,}",
     ),
     (
         ("=", ":"),
@@ -89,7 +97,7 @@ _AFTER = (
 )
 """What stands in such a text, one of them, and its form: two groups that stay, then the secret."""
 _WORDS = (
-    *("bearer", "basic", "passw", "secret", "sig=", "signature="),
+    *("bearer", "authorization", "passw", "secret", "sig=", "signature="),
     *(f"{word}{end}" for word in ("key", "token") for end in ("=", ":", '"', "'", "\\", " ")),
 )
 """One of them, in small letters, is in every JSON line with such a text, but for addresses."""
@@ -187,10 +195,15 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.value(key): self.value(each) for key, each in value.items()}
+            return {self._key(key): self.value(each) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(each) for each in value]
         return value
+
+    def _key(self, key: str) -> str:
+        """The name of a field; short plain names are no secrets, and a reader needs them."""
+        plain = len(key) <= _LONGEST_NAME and key.isidentifier()
+        return key if plain else self.text(key)
 
     def safe(self, text: str, cut: int) -> int:
         """The last place up to `cut` where a text can be parted without parting a known secret.

@@ -73,15 +73,16 @@ def test_keys_of_known_forms(key: str, around: str) -> None:
     ("text", "clean"),
     [
         ("Authorization: Bearer abc123def4", "Authorization: Bearer [redacted]"),
-        ("Basic\tdXNlcjpwYXNzd29yZA==", "Basic\t[redacted]"),
         ("api_key  =\n abc123", "api_key  =\n [redacted]"),
-        ("BEARER abc.def.ghi", "BEARER [redacted]"),
+        ("BEARER abc.deF.ghi", "BEARER [redacted]"),
         ("bearer%20abc123def4&x", "bearer%20[redacted]&x"),
-        ("Basic dXNlcjpwYXNzd29yZA==", "Basic [redacted]"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic [redacted]"),
+        ('{"authorization": "abcdef1"}', '{"authorization": "[redacted]"}'),
         ("postgres://me:pa55@db/x", "postgres://me:[redacted]@db/x"),
         ("api_key=abc123&x=1", "api_key=[redacted]&x=1"),
         ("https://a.b/?q=1&access_token=abcdefg", "https://a.b/?q=1&access_token=[redacted]"),
-        ("https://a.b/?token=abcdefg#x", "https://a.b/?token=[redacted]"),
+        ("https://a.b/?token=abcdefg#x", "https://a.b/?token=[redacted]#x"),
+        ("https://a.b/?X-Amz-Signature=00ff00ff", "https://a.b/?X-Amz-Signature=[redacted]"),
         ('{"api-key": "abc-123"}', '{"api-key": "[redacted]"}'),
         (r'"{\"password\": \"hunter2\"}"', r'"{\"password\": \"[redacted]\"}"'),
         ("AWS_SECRET_ACCESS_KEY = a/b+c1234", "AWS_SECRET_ACCESS_KEY = [redacted]"),
@@ -100,6 +101,8 @@ def test_what_is_written_as_a_secret(text: str, clean: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "basic white/black/blue2 shirt, bearer bonds/certificates, authorization: required",
+        "https://a.b/?sort_key=price_low&monkey=capuchin",
         "a task-oriented-classifier-of-2-things, risk-free-since-1999-or-so",
         "bearer bonds and bearer certificates; basic income of 1200 euros, basic understanding",
         "The password is long. My token: none. Secret: it is a game.",
@@ -121,7 +124,7 @@ def test_the_environment_tells_what_keys_are() -> None:
         GITHUB_TOKEN="third-value",
         MONKEY="fourth-value",
         MAX_TOKENS="12345678",
-        HOME_KEY="/home/ann/.keys/my key",
+        HOME_KEY="/etc/app/keys/my key",
         USE_KEY="false",
         SHORT_KEY="seven77",
     )
@@ -151,7 +154,16 @@ def test_named_secrets_in_all_their_forms() -> None:
     assert redactor.text("tiny tins") == "[redacted] tins"
 
 
-def test_half_of_a_secret_is_a_secret() -> None:
+def test_a_secret_that_is_a_word_of_the_format_leaves_the_file_readable(tmp_path: Path) -> None:
+    model = ScriptedModel([json.dumps({"thought": "a decision", "action": {"answer": "x"}})])
+    file = tmp_path / "t.jsonl"
+    Agent(model, traces=file, secrets=["decision", "question", "candidate"]).run_sync("decision?")
+    (trace,) = read_traces(file).traces
+    assert trace.episode.facts == {"question": "[redacted]?"}
+    assert trace.steps[0].decision.candidate.thought == "a [redacted]"
+
+
+def test_the_beginning_of_a_secret_is_one_where_a_text_was_cut() -> None:
     redactor = plain("correct horse battery")
     assert redactor.text("correct horse bat...") == "[redacted]..."
     assert redactor.text("a correct h\n[cut: the first 11") == "a [redacted]\n[cut: the first 11"
