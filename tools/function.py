@@ -8,9 +8,8 @@ end. No sandbox: a tool can do whatever its code can, and an `async` one that ne
 holds up the loop and its own deadline.
 """
 
-import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_origin, get_type_hints, overload
 
@@ -20,16 +19,12 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.protocols import RunContext
+from forethought.tools.deadlines import check_seconds, in_time
 from forethought.tools.docstring import read_docstring
 from forethought.tools.threads import heard_on_loop, in_thread
 
 LIMIT = 8000
 """Longest result, characters."""
-CLEANING = 0.1
-"""Seconds that a cancelled function may take to clean up before it is left behind."""
-
-_left: set[asyncio.Future[Any]] = set()
-"""Cancelled functions that still clean up; the loop keeps no hold of them itself."""
 
 
 class FunctionTool:
@@ -65,8 +60,8 @@ class FunctionTool:
             raise ConfigError("tool: an async generator has no one result; return a list instead")
         if limit < 1:
             raise ConfigError(f"tool: limit must be 1 or more, not {limit}")
-        if timeout is not None and not 0 < timeout < float("inf"):
-            raise ConfigError(f"tool: timeout must be above 0 and finite, not {timeout}")
+        if timeout is not None:
+            check_seconds("tool: timeout", timeout)
         if timeout is not None and inline and not waits:
             raise ConfigError("tool: an inline function cannot be timed out; leave one of them out")
         self.name = name or str(getattr(function, "__name__", ""))
@@ -119,7 +114,9 @@ class FunctionTool:
         else:
             work = partial(self._function, **given)
         text = self._from_thread(work) if self._threaded else self._text(work())
-        return await self._in_time(text)
+        if self._timeout is None:
+            return await text
+        return await in_time(text, self._timeout, stops=not self._threaded)
 
     async def _from_thread(self, work: Callable[[], Any]) -> str:
         """What the function returns in a thread, made text there: a generator runs only then."""
@@ -139,22 +136,6 @@ class FunctionTool:
 
     def _words(self, result: Any) -> str:
         return bounded(_as_text(result), self._limit)
-
-    async def _in_time(self, work: Coroutine[Any, Any, str]) -> str:
-        """The text, awaited for as long as a call may take."""
-        if self._timeout is None:
-            return await work
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task}, timeout=self._timeout)
-            if task.done():
-                return task.result()
-        except asyncio.CancelledError:
-            await _stop(task)
-            raise
-        stopped = await _stop(task) and not self._threaded
-        left = "stopped" if stopped else "abandoned and may still be running"
-        raise ToolError(f"no result within {self._timeout:g} s; the call was {left}")
 
 
 @overload
@@ -198,25 +179,6 @@ def tool(
             FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline, outside=outside
         )
     return FunctionTool(function)
-
-
-async def _stop(task: asyncio.Future[Any]) -> bool:
-    """Cancel a call; whether it ended soon. One that did not is left behind."""
-    task.cancel()
-    await asyncio.wait({task}, timeout=CLEANING)
-    if not task.done():
-        _left.add(task)
-        task.add_done_callback(_forget)
-        return False
-    if not task.cancelled():
-        task.exception()  # seen, so that nobody is warned of it
-    return True
-
-
-def _forget(task: asyncio.Future[Any]) -> None:
-    _left.discard(task)
-    if not task.cancelled():
-        task.exception()
 
 
 def bounded(text: str, limit: int) -> str:

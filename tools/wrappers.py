@@ -16,7 +16,8 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, ToolError, UnknownName
 from forethought.agent.protocols import RunContext, Tool
-from forethought.tools.function import bounded
+from forethought.tools.deadlines import check_seconds, in_time
+from forethought.tools.function import LIMIT, bounded
 
 
 class Wrapped:
@@ -127,27 +128,38 @@ def _as_names(names: Collection[str]) -> Collection[str]:
 
 
 class _Limited(Wrapped):
-    """A tool with results of bounded length."""
+    """A tool with results of bounded length that come in time."""
 
-    def __init__(self, tool: Tool, limit: int) -> None:
+    def __init__(self, tool: Tool, limit: int, timeout: float | None) -> None:
         super().__init__(tool)
         if limit < 1:
             raise ConfigError(f"limited: limit must be 1 or more, not {limit}")
+        if timeout is not None:
+            check_seconds("limited: timeout", timeout)
         self._limit = limit
+        self._timeout = timeout
 
     async def call_in(self, context: RunContext[Any], arguments: Mapping[str, Any]) -> str:
-        return bounded(await super().call_in(context, arguments), self._limit)
+        work = super().call_in(context, arguments)
+        text = await (work if self._timeout is None else in_time(work, self._timeout))
+        return bounded(text, self._limit)
 
 
-def limited(tool: Tool, limit: int) -> Tool:
+def limited(tool: Tool, limit: int = LIMIT, *, timeout: float | None = None) -> Tool:
     """The tool, its results cut at `limit` characters with a note of how much there was.
 
-    Functions under `@tool` have a limit of their own; this is for tools that were made elsewhere.
+    Functions under `@tool` have limits of their own; this is for tools that were made elsewhere.
+
+    Args:
+        tool: The tool.
+        limit: Longest result in characters.
+        timeout: Seconds after which a call is given up; `None` for no limit. It cannot hold for a
+            tool that is not `async`.
 
     Raises:
-        ConfigError: If `limit` is below 1.
+        ConfigError: If `limit` is below 1, or `timeout` cannot work.
     """
-    return _Limited(tool, limit)
+    return _Limited(tool, limit, timeout)
 
 
 class _Cached(Wrapped):

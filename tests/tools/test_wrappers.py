@@ -139,6 +139,22 @@ async def test_limited_says_what_was_cut() -> None:
     )
 
 
+async def test_a_deadline_for_tools_that_were_made_elsewhere() -> None:
+    class Slow(Plain):
+        async def call_in(self, context: RunContext[Any], arguments: Mapping[str, Any]) -> str:
+            await asyncio.sleep(arguments["n"])
+            return "done"
+
+    made: Any = limited(Slow(), timeout=0.05)
+    assert await made.call({"n": 0}) == "done"
+    begun = time.monotonic()
+    with pytest.raises(ToolError, match=r"no result within 0\.05 s; the call was stopped"):
+        await made.call({"n": 5})
+    assert time.monotonic() - begun < 0.3
+    with pytest.raises(ConfigError, match="timeout must be above 0"):
+        limited(Slow(), timeout=0)
+
+
 async def test_cache_by_arguments_with_a_time_to_live_and_a_bound() -> None:
     now = 0.0
     plain = Plain()
