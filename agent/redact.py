@@ -197,7 +197,7 @@ class Redactor:
         if isinstance(value, Mapping):
             return {self._key(key): self.value(each) for key, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(each) for each in value]
+            return type(value)(self.value(each) for each in value)
         return value
 
     def _key(self, key: str) -> str:
