@@ -8,7 +8,7 @@ questions, so that one agent serves any number of runs at once.
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
@@ -34,11 +34,13 @@ from forethought.agent.protocols import (
     Tool,
     ValueFunction,
 )
+from forethought.agent.redact import Redactor, named_secrets
 from forethought.agent.replay import resumption
 from forethought.agent.result import Result, result_of
 from forethought.agent.stream import Stream
 from forethought.agent.summary import Summarise
 from forethought.agent.task import ToolTask
+from forethought.agent.telling import Telling
 from forethought.agent.toolbox import Toolbox, tools_by_name
 from forethought.agent.types import Episode, Event, Message, Trace
 
@@ -67,6 +69,8 @@ class Agent(Generic[T]):
             if `None`. `Summariser()` asks the model.
         traces: File to which every run is written as it happens; agents of one process may share
             it.
+        secrets: Texts that are taken out of traces, of what watchers of a run are told, and of
+            telemetry; keys of known forms and those of the environment are anyway.
         telemetry: Makes spans of runs, model calls and tool calls: a `Telemetry`.
         max_steps: Decisions after which a run is cut off.
 
@@ -89,12 +93,15 @@ class Agent(Generic[T]):
         manual: str = MANUAL,
         summarise: Summarise | None = None,
         traces: str | os.PathLike[str] | None = None,
+        secrets: Iterable[str] = (),
         telemetry: "Telemetry | None" = None,
         max_steps: int = 25,
     ) -> None:
         self._output: Output[T] = Output(output_type)
         self._telemetry = telemetry
+        self._secrets = named_secrets(secrets)
         if telemetry is not None:
+            telemetry.hide(self._secrets)
             tools = [telemetry.tool(each) for each in tools_by_name(tools).values()]
         self._box = Toolbox(tools, output=self._output, manual=manual)
         self.model = load_model(model) if isinstance(model, str) else model
@@ -197,6 +204,8 @@ class Agent(Generic[T]):
         *,
         live: bool = False,
     ) -> Result[T]:
+        if live:
+            listen = Telling(listen, Redactor(self._secrets)).hear
         episode = self._episode(question, history)
         task = self._task(question, history, deps, episode, listen)
         return await self._play(task, episode, question, history, budget, listen, live=live)
@@ -217,7 +226,7 @@ class Agent(Generic[T]):
         with ExitStack() as stack:
             model, writer = self.model, None
             if self._traces:
-                writer = stack.enter_context(shared_writer(self._traces))
+                writer = stack.enter_context(shared_writer(self._traces, self._secrets))
             if self._telemetry:
                 watched = self._telemetry.episode(episode, model=model, listen=listen)
                 seen = stack.enter_context(watched)

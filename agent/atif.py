@@ -22,6 +22,7 @@ from forethought.agent.actions import written
 from forethought.agent.calls import read_calls
 from forethought.agent.errors import DataError, needs
 from forethought.agent.parsing import clean
+from forethought.agent.redact import Redactor
 from forethought.agent.types import (
     Candidate,
     Decision,
@@ -47,7 +48,8 @@ _adapters: dict[type, TypeAdapter[Any]] = {}
 
 
 def to_atif(trace: Trace) -> atif.Trajectory:
-    """A trace as a trajectory, checked against the format's models."""
+    """A trace as a trajectory, without secrets, checked against the format's models."""
+    trace = _redacted(trace)
     told = [step.observation for step in trace.steps]
     pending = trace.outcome.pending if trace.outcome else ""
     if pending or not told:
@@ -101,6 +103,13 @@ def from_atif(
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise DataError("not an ATIF trajectory of ours: its extras were changed") from error
     return _foreign(trajectory, outcome)
+
+
+def _redacted(trace: Trace) -> Trace:
+    """The trace as a traces file would have it."""
+    whole = _adapter(Trace).dump_python(trace)
+    clean = Redactor().value(whole)
+    return trace if clean == whole else _load(Trace, clean)
 
 
 def _turn(place: int, step: Step, after: str | None, copied: bool) -> atif.Step:

@@ -102,12 +102,17 @@ class RunContext(Generic[D]):
     """Decisions taken before this call."""
     tell: Callable[[str], None] = field(default=lambda text: None)
     """Shows a line to whoever watches the run."""
+    outside: list[str] = field(default_factory=list, compare=False)
+    """Texts from outside that the run had read when it decided on this call, oldest first. A tool
+    that is not marked `outside` and passes such a text on adds it here."""
 
 
 class Tool(Protocol):
     """Something an agent can call.
 
     A tool that has `call_in(context, arguments)` as well is called by that, with a `RunContext`.
+    One whose attribute `outside` is true gives text that nobody vouches for, such as web pages: it
+    is marked as such in the state and in the trace.
     """
 
     name: str

@@ -30,6 +30,9 @@ MISFITS = 2
 """
 STOPPED = "no result was recorded: the run stopped here"
 
+OUTSIDE = "(from outside) "
+"""Stands in the state before a result that nobody vouches for."""
+
 _Seen = tuple[str, float, bool, bool, dict[str, Any]]
 
 
@@ -78,6 +81,7 @@ class ToolTask:
         self._draft = ""
         self._steps = 0
         self._misfits = 0
+        self._outside: list[str] = []
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -95,7 +99,8 @@ class ToolTask:
         if isinstance(parsed, str):
             self._draft = action.strip() or self._draft
             return self._refuse(parsed)
-        context = replace(self._context, step=self._steps - 1)
+        read = [*self._context.outside, *self._outside]
+        context = replace(self._context, step=self._steps - 1, outside=read)
         results = await self._box.call_all(parsed, context)
         self._keep(parsed, results)
         text, facts = _joined(parsed, results)
@@ -155,7 +160,9 @@ class ToolTask:
     def _keep(self, calls: Sequence[ToolCall], results: Sequence[Called]) -> None:
         """Remember calls and results for the state and the best answer so far."""
         for call, result in zip(calls, results, strict=True):
-            self._lines.append(f"{written([call])} -> {_short(result.text)}")
+            mark = OUTSIDE if result.outside else ""
+            self._lines.append(f"{written([call])} -> {mark}{_short(result.text)}")
+            self._outside += result.outside
         good = [each.text for each in results if not each.failed]
         self._draft = "\n".join(good) or self._draft
 
@@ -189,6 +196,9 @@ def _joined(calls: Sequence[ToolCall], results: Sequence[Called]) -> tuple[str, 
     """The results as one text, and the facts from which `_parted` takes it apart again."""
     failed = any(each.failed for each in results)
     facts: dict[str, Scalar] = {"tool": ", ".join(c.name for c in calls), "failed": failed}
+    outside = " ".join(str(n) for n, each in enumerate(results, 1) if each.outside)
+    if outside:
+        facts["outside"] = outside
     if len(calls) == 1:
         return results[0].text, facts
     facts["calls"] = len(calls)
@@ -208,17 +218,32 @@ def _parted(
     """The results of calls, from the text and the facts that `_joined` made of them."""
     if text is None or "tool" not in facts:
         return tuple(Called(STOPPED, failed=True) for _ in calls)
+    outside = str(facts.get("outside", "")).split()
     if len(calls) == 1:
-        return (Called(text, bool(facts.get("failed"))),)
+        return (Called(text, bool(facts.get("failed")), (text,) if outside else ()),)
     failures = str(facts.get("failures", "")).split()
     results, at = [], 0
     sizes = str(facts.get("characters", "")).split()
-    for number, (head, size) in enumerate(zip(_heads(calls), sizes, strict=True), start=1):
+    heads = _heads(calls)
+    for number, (head, size) in enumerate(zip(heads, sizes, strict=True), start=1):
         begin = at + len(head)
-        at = begin + int(size)
-        results.append(Called(text[begin:at], str(number) in failures))
+        following = f"\n{heads[number]}" if number < len(heads) else ""
+        at = _end(text, begin, int(size), following)
+        part = text[begin:at]
+        read = (part,) if str(number) in outside else ()
+        results.append(Called(part, str(number) in failures, read))
         at += 1  # the line break between two results
     return tuple(results)
+
+
+def _end(text: str, begin: int, size: int, following: str) -> int:
+    """Where a result ends: after its size, save where secrets taken out have changed that."""
+    if not following:
+        return len(text)
+    if text.startswith(following, begin + size):
+        return begin + size
+    found = text.find(following, begin)
+    return len(text) if found < 0 else found
 
 
 def _told(history: Sequence[Message]) -> str:

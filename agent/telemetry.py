@@ -10,12 +10,13 @@ invoke_agent ARM                 one episode
 Names are those of `opentelemetry-semantic-conventions` 0.66b2, and `plan`, which the conventions
 took up later; what they do not name begins with `forethought.`.
 Prompts, replies, thoughts, actions, goals, tool arguments and error messages are content, and left
-out unless `capture_content` is set. Parents follow the context of the code that runs, so that
-concurrent episodes keep apart. Sends nothing by itself: that is the tracer provider's part.
+out unless `capture_content` is set; even then secrets are taken out of them (`agent.redact`).
+Parents follow the context of the code that runs, so that concurrent episodes keep apart. Sends
+nothing by itself: that is the tracer provider's part.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from forethought.agent.errors import needs
 from forethought.agent.loop import Listen, ignore
 from forethought.agent.protocols import CallsTools, Hear, Model, RunContext, Streams, Tool
+from forethought.agent.redact import Redactor
 from forethought.agent.semconv import (
     Value,
     messages_json,
@@ -56,13 +58,24 @@ class Telemetry:
     Args:
         tracer_provider: Where spans go; the global one by default.
         capture_content: Whether texts of the conversation are part of the spans.
+        secrets: Texts that are taken out of them; keys of known forms and those of the environment
+            are anyway.
     """
 
     def __init__(
-        self, tracer_provider: TracerProvider | None = None, *, capture_content: bool = False
+        self,
+        tracer_provider: TracerProvider | None = None,
+        *,
+        capture_content: bool = False,
+        secrets: Iterable[str] = (),
     ) -> None:
+        self._redactor = Redactor(secrets)
         self._tracer = trace.get_tracer("forethought", tracer_provider=tracer_provider)
         self._content = capture_content
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take these secrets out too."""
+        self._redactor.hide(secrets)
 
     @contextmanager
     def episode(
@@ -75,6 +88,7 @@ class Telemetry:
             model: The model it will be played with.
             listen: Who else listens.
         """
+        self._redactor.look()
         attributes: dict[str, Value] = {
             "gen_ai.conversation.id": episode.id,
             "forethought.env": episode.env,
@@ -117,7 +131,9 @@ class Telemetry:
 
     def _fail(self, span: Span, kind: str, message: str) -> None:
         span.set_attribute("error.type", kind)
-        span.set_status(Status(StatusCode.ERROR, message if self._content else None))
+        span.set_status(
+            Status(StatusCode.ERROR, self._redactor.text(message) if self._content else None)
+        )
 
 
 class _Watch:
@@ -189,9 +205,12 @@ class _Watch:
         if event.kind == "fallback":
             span.set_attribute("forethought.fallback", value=True)
         if self._telemetry._content and event.kind in {"thought", "action"}:
-            span.set_attribute(f"forethought.{event.kind}", event.text)
+            span.set_attribute(f"forethought.{event.kind}", self._clean(event.text))
         if self._telemetry._content and event.kind == "refined":
-            span.set_attribute("forethought.thought", event.text)
+            span.set_attribute("forethought.thought", self._clean(event.text))
+
+    def _clean(self, text: str) -> str:
+        return self._telemetry._redactor.text(text)
 
     def _estimates(self, event: Event) -> None:
         """One event for each estimate."""
@@ -206,7 +225,7 @@ class _Watch:
                     "gen_ai.evaluation.score.label": "supported"
                     if estimate.supported
                     else "unsupported",
-                    "gen_ai.evaluation.explanation": f"{goal.text} {told}"
+                    "gen_ai.evaluation.explanation": f"{self._clean(goal.text)} {told}"
                     if self._telemetry._content
                     else told,
                     "forethought.goal.index": place,
@@ -265,7 +284,8 @@ class _WatchedModel:
         name = str(self._attributes["gen_ai.request.model"])
         with telemetry._span("chat", name, self._kind, attributes) as span:
             if telemetry._content:
-                span.set_attribute("gen_ai.input.messages", messages_json(request.messages))
+                said = telemetry._redactor.line(messages_json(request.messages))
+                span.set_attribute("gen_ai.input.messages", said)
             try:
                 reply = await ask(request)
             except Exception as error:  # only its class is noted; it passes on
@@ -275,7 +295,8 @@ class _WatchedModel:
             span.set_attribute("gen_ai.usage.input_tokens", reply.usage.prompt_tokens)
             span.set_attribute("gen_ai.usage.output_tokens", reply.usage.completion_tokens)
             if telemetry._content:
-                span.set_attribute("gen_ai.output.messages", reply_json(reply))
+                said = telemetry._redactor.line(reply_json(reply))
+                span.set_attribute("gen_ai.output.messages", said)
             watch.count(reply.usage)
         return reply
 
@@ -287,6 +308,7 @@ class _WatchedTool:
         self.name = tool.name
         self.description = tool.description
         self.schema = tool.schema
+        self.outside = bool(getattr(tool, "outside", False))
         self._tool = tool
         self._telemetry = telemetry
 
@@ -300,16 +322,18 @@ class _WatchedTool:
             "gen_ai.tool.name": self.name,
             "gen_ai.tool.type": "function",
         }
-        content = self._telemetry._content
+        if self.outside:
+            attributes["forethought.outside"] = True
+        content, redactor = self._telemetry._content, self._telemetry._redactor
         with self._telemetry._span(
             "execute_tool", self.name, SpanKind.INTERNAL, attributes
         ) as span:
             if content:
-                span.set_attribute("gen_ai.tool.call.arguments", to_json(arguments))
+                span.set_attribute("gen_ai.tool.call.arguments", redactor.line(to_json(arguments)))
             answer = call()
             text = await answer if inspect.isawaitable(answer) else answer
             if content:
-                span.set_attribute("gen_ai.tool.call.result", text)
+                span.set_attribute("gen_ai.tool.call.result", redactor.text(text))
         return text
 
 

@@ -6,7 +6,7 @@ Everything a tool breaks on becomes text for the model. Keeps no state of a run.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from forethought.agent.actions import (
@@ -25,6 +25,8 @@ from forethought.agent.schemas import without_nulls
 from forethought.agent.types import ToolCall, ToolSpec
 
 _PARTS = ("name", "description", "schema", "call")
+_LONGEST_ERROR = 2000
+"""Characters of what a tool objects to or breaks on; the rest is cut off with a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class Called:
 
     text: str
     failed: bool = False
+    outside: tuple[str, ...] = ()
+    """Texts from outside that were read for it, the text itself among them; empty where all of it
+    is the application's own."""
 
 
 class Toolbox:
@@ -74,23 +79,54 @@ class Toolbox:
     async def call_all(
         self, calls: Sequence[ToolCall], context: RunContext[Any]
     ) -> tuple[Called, ...]:
-        """Make the calls, several at the same time; results in the order of the calls."""
+        """Make the calls, several at the same time; results in the order of the calls.
+
+        None of them knows what the others read from outside: the model had not seen it.
+        """
         if len(calls) == 1:
             return (await self._call(calls[0], context),)
         return tuple(await asyncio.gather(*(self._call(each, context) for each in calls)))
 
     async def _call(self, call: ToolCall, context: RunContext[Any]) -> Called:
         tool = self.tools[call.name]
-        arguments = without_nulls(call.arguments, tool.schema)
-        inside: Callable[..., Awaitable[str] | str] | None = getattr(tool, "call_in", None)
-        try:
-            result = inside(context, arguments) if inside else tool.call(arguments)
-            return Called(await result if inspect.isawaitable(result) else result)
-        except ToolError as error:
-            return Called(f"error: {error}", failed=True)
-        except Exception as error:
-            # A border: tools are other people's code; a broken one ends its call, not the run.
-            return Called(f"failed: {type(error).__name__}: {error}", failed=True)
+        known = len(context.outside)
+        context = replace(context, outside=[*context.outside])
+        text, failed = await _result(tool, context, call.arguments)
+        read = context.outside[known:]
+        if read or getattr(tool, "outside", False):
+            read.append(text)
+        return Called(text, failed, tuple(read))
+
+
+async def _result(
+    tool: Tool, context: RunContext[Any], arguments: Mapping[str, Any]
+) -> tuple[str, bool]:
+    """What a tool gave as text, and whether it failed."""
+    inside: Callable[..., Awaitable[str] | str] | None = getattr(tool, "call_in", None)
+    try:
+        given = without_nulls(arguments, tool.schema)
+        result: Any = inside(context, given) if inside else tool.call(given)
+        result = await result if inspect.isawaitable(result) else result
+    except ToolError as error:
+        return _told("error", str(error)), True
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise  # the run was cancelled, not something inside the tool
+        return _told("failed", "what it waited for was cancelled"), True
+    except (Exception, SystemExit) as error:
+        # A border: tools are other people's code; a broken one ends its call, not the run.
+        return _told("failed", f"{type(error).__name__}: {error}"), True
+    if not isinstance(result, str):
+        return _told("failed", f"it returned {type(result).__name__} and not text"), True
+    return result, False
+
+
+def _told(how: str, what: str) -> str:
+    if len(what) > _LONGEST_ERROR:
+        cut = f"[cut: the first {_LONGEST_ERROR} of {len(what)} characters are shown]"
+        what = f"{what[:_LONGEST_ERROR]}\n{cut}"
+    return f"{how}: {what}"
 
 
 def tools_by_name(tools: Sequence[Tool]) -> dict[str, Tool]:

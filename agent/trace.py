@@ -10,7 +10,8 @@ An episode without its last line is unfinished. A line is written with one `writ
 for appending, so a crash loses at most the line being written. A torn last line is cut off when the
 file is opened for writing again, and passed over when it is read; one that lacks nothing but its
 line break is kept. Facts are stored, the rest is
-computed. Knows nothing of planners, models or environments.
+computed. Secrets are taken out of each line before it is written (`agent.redact`). Knows nothing of
+planners, models or environments.
 """
 
 import fcntl
@@ -26,6 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.redact import Redactor
 from forethought.agent.types import Episode, Outcome, Step, Trace
 
 VERSION = 1
@@ -77,14 +79,19 @@ class TraceWriter:
     Args:
         path: The file; its folder is made. An existing file is continued, after cutting off a torn
             last line.
+        redactor: Takes secrets out of each line; by default those of known forms and those of the
+            environment.
 
     Raises:
         ConfigError: If the folder cannot be written, or another process writes the file.
         DataError: If the file exists and is not a traces file.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, redactor: Redactor | None = None) -> None:
         self.path = Path(path)
+        self.redactor = redactor or Redactor()
+        self._ids: dict[str, str] = {}
+        """What the ids that hold a secret are written as."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -124,15 +131,25 @@ class TraceWriter:
 
     def begin(self, episode: Episode) -> None:
         """Write the line that opens an episode."""
-        self._write(f'{{"type":"episode","version":{VERSION},"episode":{_dump(episode)}}}')
+        self.redactor.look()
+        clean = self.redactor.text(episode.id)
+        if clean != episode.id:
+            self._ids[episode.id] = clean
+        body = self.redactor.line(_dump(episode))
+        self._write(f'{{"type":"episode","version":{VERSION},"episode":{body}}}')
 
     def step(self, episode_id: str, step: Step) -> None:
         """Write one step."""
-        self._write(f'{{"type":"step","id":{json.dumps(episode_id)},"step":{_dump(step)}}}')
+        body = self.redactor.line(_dump(step))
+        self._write(f'{{"type":"step","id":{self._id(episode_id)},"step":{body}}}')
 
     def end(self, episode_id: str, outcome: Outcome) -> None:
         """Write the line that makes an episode whole."""
-        self._write(f'{{"type":"end","id":{json.dumps(episode_id)},"outcome":{_dump(outcome)}}}')
+        body = self.redactor.line(_dump(outcome))
+        self._write(f'{{"type":"end","id":{self._id(episode_id)},"outcome":{body}}}')
+
+    def _id(self, episode_id: str) -> str:
+        return json.dumps(self._ids.get(episode_id, episode_id))
 
     def write(self, trace: Trace) -> None:
         """Write a whole trace."""

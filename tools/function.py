@@ -3,14 +3,13 @@
 Arguments are checked before the function runs, and the result is turned into text of bounded
 length. A plain function runs in a thread, so that it holds up nothing else; one that takes no time
 can stay on the event loop. After its `timeout` an `async` function is cancelled; a thread cannot be
-stopped, so the call is abandoned and the model is told. No sandbox: a tool can do whatever its code
-can.
+stopped, so the call is abandoned and the model is told, as it is when a cancelled function does not
+end. No sandbox: a tool can do whatever its code can, and an `async` one that never awaits anything
+holds up the loop and its own deadline.
 """
 
-import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_origin, get_type_hints, overload
 
@@ -20,8 +19,9 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.protocols import RunContext
+from forethought.tools.deadlines import check_seconds, in_time
 from forethought.tools.docstring import read_docstring
-from forethought.tools.threads import in_thread
+from forethought.tools.threads import heard_on_loop, in_thread
 
 LIMIT = 8000
 """Longest result, characters."""
@@ -38,6 +38,7 @@ class FunctionTool:
         timeout: Seconds after which a call is given up; `None` for no limit.
         inline: Whether a plain function runs on the event loop and not in a thread. For functions
             that return at once; a `timeout` cannot hold there.
+        outside: Whether the results are texts that nobody vouches for, such as web pages or mail.
 
     Raises:
         ConfigError: If the signature or the docstring cannot be turned into a schema, or an option
@@ -52,12 +53,15 @@ class FunctionTool:
         limit: int = LIMIT,
         timeout: float | None = None,
         inline: bool = False,
+        outside: bool = False,
     ) -> None:
         waits = inspect.iscoroutinefunction(function)
+        if inspect.isasyncgenfunction(function):
+            raise ConfigError("tool: an async generator has no one result; return a list instead")
         if limit < 1:
             raise ConfigError(f"tool: limit must be 1 or more, not {limit}")
-        if timeout is not None and not 0 < timeout < float("inf"):
-            raise ConfigError(f"tool: timeout must be above 0 and finite, not {timeout}")
+        if timeout is not None:
+            check_seconds("tool: timeout", timeout)
         if timeout is not None and inline and not waits:
             raise ConfigError("tool: an inline function cannot be timed out; leave one of them out")
         self.name = name or str(getattr(function, "__name__", ""))
@@ -66,6 +70,7 @@ class FunctionTool:
         self.description, described = read_docstring(function)
         if not self.description:
             raise ConfigError(f"tool {self.name!r} has no docstring; say in it what the tool does")
+        self.outside = outside
         self._function = function
         self._limit = limit
         self._timeout = timeout
@@ -104,27 +109,33 @@ class FunctionTool:
             raise ToolError(_complaint(error)) from error
         given = {self._names[field]: getattr(checked, field) for field in checked.model_fields_set}
         if self._in_context:
-            context = _heard_from_threads(context) if self._threaded else context
+            context = heard_on_loop(context) if self._threaded else context
             work = partial(self._function, context, **given)
         else:
             work = partial(self._function, **given)
-        result = in_thread(work) if self._threaded else work()
-        if inspect.isawaitable(result):
-            result = await self._in_time(result)
-        return bounded(_as_text(result), self._limit)
+        text = self._from_thread(work) if self._threaded else self._text(work())
+        if self._timeout is None:
+            return await text
+        return await in_time(text, self._timeout, stops=not self._threaded)
 
-    async def _in_time(self, result: Awaitable[Any]) -> Any:
-        """The result, awaited for as long as a call may take."""
-        try:
-            async with asyncio.timeout(self._timeout) as deadline:
-                done = await result
-                # a plain function may return an awaitable, such as a bound coroutine's
-                return await done if inspect.isawaitable(done) else done
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            left = "abandoned and may still be running" if self._threaded else "stopped"
-            raise ToolError(f"no result within {self._timeout:g} s; the call was {left}") from error
+    async def _from_thread(self, work: Callable[[], Any]) -> str:
+        """What the function returns in a thread, made text there: a generator runs only then."""
+
+        def words() -> Any:
+            result = work()
+            return result if inspect.isawaitable(result) else (self._words(result),)
+
+        result = await in_thread(words)
+        return str(result[0]) if isinstance(result, tuple) else await self._text(result)
+
+    async def _text(self, result: Any) -> str:
+        """The result as text, awaited where it has to be: a plain function may return that too."""
+        while inspect.isawaitable(result):
+            result = await result
+        return self._words(result)
+
+    def _words(self, result: Any) -> str:
+        return bounded(_as_text(result), self._limit)
 
 
 @overload
@@ -136,6 +147,7 @@ def tool(
     limit: int = LIMIT,
     timeout: float | None = None,
     inline: bool = False,
+    outside: bool = False,
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -145,6 +157,7 @@ def tool(
     limit: int = LIMIT,
     timeout: float | None = None,
     inline: bool = False,
+    outside: bool = False,
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a typed function a tool; use it bare or with options.
 
@@ -156,12 +169,15 @@ def tool(
         timeout: Seconds after which a call is given up; `None` for no limit.
         inline: Whether a plain function runs on the event loop and not in a thread. For functions
             that return at once.
+        outside: Whether the results are texts that nobody vouches for, such as web pages or mail.
 
     Raises:
         ConfigError: If a parameter lacks a type or a description, or has no schema.
     """
     if function is None:
-        return partial(FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline)
+        return partial(
+            FunctionTool, name=name, limit=limit, timeout=timeout, inline=inline, outside=outside
+        )
     return FunctionTool(function)
 
 
@@ -191,17 +207,6 @@ def _takes_context(name: str, function: Callable[..., Any], hints: Mapping[str, 
     if keys != [next(iter(inspect.signature(function).parameters))]:
         raise ConfigError(f"tool {name!r}: the RunContext must be its first parameter and only one")
     return True
-
-
-def _heard_from_threads(context: RunContext[Any]) -> RunContext[Any]:
-    """The context for a function in a thread: what it tells is heard on the event loop."""
-    loop, tell = asyncio.get_running_loop(), context.tell
-
-    def tell_loop(text: str) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, text)
-
-    return replace(context, tell=tell_loop)
 
 
 def _arguments(

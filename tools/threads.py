@@ -13,8 +13,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
+
+from forethought.agent.protocols import RunContext
 
 _IDLE_MOST = 32
 """Most threads kept for later calls."""
@@ -53,6 +56,17 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     if failed is not None:
         raise failed
     return result
+
+
+def heard_on_loop(context: RunContext[Any]) -> RunContext[Any]:
+    """The context for a function in a thread: what it tells is heard on the event loop."""
+    loop, tell = asyncio.get_running_loop(), context.tell
+
+    def tell_loop(text: str) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, text)
+
+    return replace(context, tell=tell_loop)
 
 
 def _serve(inbox: "SimpleQueue[Callable[[], None]]") -> None:

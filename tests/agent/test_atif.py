@@ -335,3 +335,17 @@ def test_our_extras_may_be_replaced_by_another_outcome() -> None:
     assert from_atif(to_atif(trace), outcome=Outcome(1.0, True)) == replace(
         trace, outcome=Outcome(1.0, True)
     )
+
+
+def test_no_secret_leaves_by_this_way() -> None:
+    key = "sk-" + "ant-api03-" + "0aB1cD2eF3gH4iJ5kL6m"
+    decision = Decision(Candidate(f"use {key}"), f'look {{"key": "{key}"}}', "react")
+    trace = Trace(
+        Episode("e1", "w", facts={"question": key}),
+        (Step(0, f"saw {key}", "s", decision),),
+        Outcome(1.0, success=True, facts={"answer": key}),
+    )
+    told = to_atif(trace).model_dump_json()
+    assert key not in told
+    assert "use [redacted]" in told
+    assert from_atif(to_atif(trace)).steps[0].observation == "saw [redacted]"

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as names
 
+from forethought.agent.agent import Agent
 from forethought.agent.budget import Budget
 from forethought.agent.critics import ScriptedCritic
 from forethought.agent.errors import ConfigError, ModelRefused, ToolError
@@ -320,3 +321,32 @@ def test_a_models_name_tells_provider_and_server(
     assert said["gen_ai.request.model"] == model
     found = (said["server.address"], said["server.port"]) if "server.address" in said else None
     assert found == server
+
+
+async def test_captured_content_has_no_secrets() -> None:
+    spans, key = Spans(), "sk-" + "ant-api03-" + "0aB1cD2eF3gH4iJ5kL6m"
+    telemetry = Telemetry(spans.provider, capture_content=True, secrets=["swordfish"])
+    replies = [
+        json.dumps({"thought": f"swordfish {key}", "action": f'look {{"item": "{key}"}}'}),
+        json.dumps({"thought": "t", "action": 'look {"item": "nothing"}'}),
+        json.dumps({"thought": "t", "action": f"answer: {key}"}),
+    ]
+
+    @tool(outside=True)
+    def look(item: str) -> str:
+        """Looks an item up.
+
+        Args:
+            item: Its name.
+        """
+        if item == "nothing":
+            raise ToolError(f"no {key}")
+        return f"swordfish\n{key}"
+
+    agent = Agent(ScriptedModel(replies), tools=[look], telemetry=telemetry, secrets=["marlin"])
+    await agent.run(f"marlin, swordfish, {key}?")
+    told = json.dumps([[attributes(s), s.status.description] for s in spans.all], default=str)
+    assert "[redacted]" in told
+    for secret in ("marlin", "swordfish", "ant-api03"):
+        assert secret not in told
+    assert all(attributes(s)["forethought.outside"] for s in spans.of("execute_tool"))

@@ -5,7 +5,7 @@ import grimp
 import pytest
 
 VOCABULARY = frozenset(
-    f"forethought.agent.{name}" for name in ("types", "errors", "protocols", "trace")
+    f"forethought.agent.{name}" for name in ("types", "errors", "protocols", "redact", "trace")
 )
 PLAYING = (
     "forethought.valuefn.audit",

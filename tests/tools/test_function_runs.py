@@ -198,3 +198,86 @@ def test_neither_the_loop_nor_the_process_waits_for_an_abandoned_call() -> None:
     )
     assert child.returncode == 0, child.stderr
     assert child.stdout.startswith("gave up error: no result within 0.1 s")
+
+
+async def test_a_deadline_holds_for_what_will_not_be_cancelled() -> None:
+    ended = asyncio.Event()
+
+    @tool(timeout=0.05)
+    async def stubborn() -> str:
+        """Cleans up for long."""
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.5)
+            ended.set()
+            raise RuntimeError("and breaks on it") from None
+        return "never"
+
+    begun = time.monotonic()
+    with pytest.raises(ToolError, match=r"no result within 0\.05 s; .* may still be running"):
+        await stubborn.call({})
+    assert time.monotonic() - begun < 0.35
+    assert not ended.is_set()
+    await ended.wait()
+
+
+async def test_cancelling_a_call_with_a_deadline_cancels_the_function() -> None:
+    cancelled = asyncio.Event()
+
+    @tool(timeout=5)
+    async def waiting() -> None:
+        """Waits."""
+        try:
+            await asyncio.sleep(10)
+        finally:
+            cancelled.set()
+
+    under_way = asyncio.create_task(waiting.call({}))
+    await asyncio.sleep(0.01)
+    under_way.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await under_way
+    assert cancelled.is_set()
+
+
+async def test_a_generator_that_never_ends_is_given_up() -> None:
+    go_on = True
+
+    @tool(timeout=0.1, limit=50)
+    def numbers(most: int) -> Any:
+        """Counts.
+
+        Args:
+            most: How far; below 0 for ever.
+        """
+        n = 0
+        while go_on and n != most:
+            yield n
+            n += 1
+
+    assert await numbers.call({"most": 3}) == "[0,1,2]"
+    assert (await numbers.call({"most": 99})).endswith("of 288 characters are shown]")
+    begun = time.monotonic()
+    with pytest.raises(ToolError, match="no result within"):
+        await numbers.call({"most": -1})
+    assert time.monotonic() - begun < 0.5
+    go_on = False
+
+
+def test_an_async_generator_is_refused_when_defined() -> None:
+    async def pages() -> Any:
+        """Reads pages."""
+        yield 1
+
+    with pytest.raises(ConfigError, match="return a list instead"):
+        tool(pages)
+
+
+async def test_a_tool_says_that_its_results_come_from_outside() -> None:
+    @tool(outside=True)
+    def page() -> str:
+        """Reads a page."""
+        return "text"
+
+    assert (page.outside, who.outside) == (True, False)
