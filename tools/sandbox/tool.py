@@ -1,0 +1,146 @@
+"""The tool that lets an agent write Python. It only ever runs in a sandbox.
+
+There is no way to run a program unprotected: without a sandbox the tool cannot be made.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from forethought.agent.errors import ConfigError, MissingExtra, ToolError, UnknownName
+from forethought.agent.protocols import RunContext, Tool
+from forethought.tools.sandbox.bridge import ToolFunctions, signature
+from forethought.tools.sandbox.limits import CODE_MOST, Limits, Runner
+
+RunnerName = Literal["auto", "monty", "cpython"]
+NO_SANDBOX = (
+    "pip install 'forethought[python]' for the sandboxed interpreter, or on Linux "
+    "apt-get install bubblewrap for CPython"
+)
+
+
+class PythonTool:
+    """Runs the Python that a model writes.
+
+    Args:
+        runner: The sandbox.
+        tools: What programs may call; `None` for all the other tools of the agent.
+        name: What the model calls it.
+
+    Raises:
+        ConfigError: If the name is no identifier, or tools are given that the runner cannot call.
+    """
+
+    def __init__(
+        self, runner: Runner, *, tools: Sequence[Tool] | None = None, name: str = "python"
+    ) -> None:
+        if not name.isidentifier():
+            raise ConfigError(f"tool {name!r}: the name must be a Python identifier")
+        if tools and not runner.calls_tools:
+            raise ConfigError("programs in this sandbox cannot call tools; leave out tools=")
+        self.name = name
+        self.runner = runner
+        self._given = tools is not None
+        self._tools = tuple(tools or ())
+        self.schema: Mapping[str, Any] = {
+            "type": "object",
+            "properties": {"code": {"type": "string", "description": "The program."}},
+            "required": ["code"],
+            "additionalProperties": False,
+        }
+
+    @property
+    def description(self) -> str:
+        """What the model is told."""
+        told = f"Run a Python program. {self.runner.about}"
+        if self._tools:
+            calls = ", ".join(signature(each) for each in self._tools)
+            told += (
+                f" These tools are functions in it: {calls}; call them without await; what they "
+                "answer in JSON comes as a value, anything else as text."
+            )
+        return told
+
+    def __repr__(self) -> str:
+        return f"PythonTool({self.name}, {type(self.runner).__name__})"
+
+    def beside(self, others: Sequence[Tool]) -> "PythonTool":
+        """The tool for an agent that has these other tools as well."""
+        if self._given or not self.runner.calls_tools:
+            return self
+        callable_ones = [each for each in others if not isinstance(each, PythonTool)]
+        return PythonTool(self.runner, tools=callable_ones, name=self.name)
+
+    async def call(self, arguments: Mapping[str, Any]) -> str:
+        """Run a program outside of any run: nothing is kept for a later one.
+
+        Raises:
+            ToolError: As `call_in`.
+        """
+        return await self.call_in(RunContext(None), arguments)
+
+    async def call_in(self, context: RunContext[Any], arguments: Mapping[str, Any]) -> str:
+        """Run a program with what earlier ones of the same run have left.
+
+        Raises:
+            ToolError: If the arguments are wrong, or the program fails or passes a limit.
+        """
+        code = arguments.get("code")
+        if set(arguments) != {"code"} or not isinstance(code, str):
+            raise ToolError("the only argument is code, a text: the program")
+        if not code.strip():
+            raise ToolError("the program is empty")
+        if len(code) > CODE_MOST or "\0" in code:
+            raise ToolError(f"a program has at most {CODE_MOST} characters and no NUL")
+        functions = ToolFunctions(self._tools, context, self.runner.limits.calls)
+        code = code.encode("utf-8", "replace").decode()  # half a character pair goes nowhere
+        return await self.runner.run(code, context.episode, functions)
+
+    async def end(self, episode: str) -> None:
+        """Drop the variables of a run that is over."""
+        await self.runner.end(episode)
+
+    async def close(self) -> None:
+        """End the sandbox; a later call starts it again."""
+        await self.runner.close()
+
+
+def python(
+    runner: RunnerName = "auto",
+    *,
+    limits: Limits | None = None,
+    tools: Sequence[Tool] | None = None,
+    name: str = "python",
+) -> PythonTool:
+    """A tool that runs Python in a sandbox.
+
+    Args:
+        runner: `monty` for the sandboxed interpreter, which keeps its variables between the calls
+            of a run; `cpython` for real CPython with its installed packages in a bubblewrap
+            sandbox, each call a fresh process; `auto` for the first one that is there.
+        limits: What one call may use up.
+        tools: What programs may call; by default all the other tools of the agent.
+        name: What the model calls it.
+
+    Raises:
+        MissingExtra: If the sandbox is not installed; it says what to install.
+        ConfigError: If the sandbox is installed and does not work here.
+        UnknownName: If there is no such runner.
+    """
+    return PythonTool(_runner(runner, limits or Limits()), tools=tools, name=name)
+
+
+def _runner(name: str, limits: Limits) -> Runner:
+    # optional back ends: each is imported where it is asked for
+    if name not in ("auto", "monty", "cpython"):
+        raise UnknownName("runner", name, ("auto", "monty", "cpython"))
+    if name == "monty" or (name == "auto" and find_spec("pydantic_monty")):
+        from forethought.tools.sandbox.monty import MontyRunner
+
+        return MontyRunner(limits)
+    if name == "cpython" or shutil.which("bwrap"):
+        from forethought.tools.sandbox.bubblewrap import BubblewrapRunner
+
+        return BubblewrapRunner(limits)
+    raise MissingExtra("the python tool runs nothing without a sandbox; it", NO_SANDBOX)
