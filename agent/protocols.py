@@ -102,6 +102,10 @@ class RunContext(Generic[D]):
     """Decisions taken before this call."""
     tell: Callable[[str], None] = field(default=lambda text: None)
     """Shows a line to whoever watches the run."""
+    tools: Sequence["Tool"] = field(default=(), repr=False, compare=False)
+    """All tools of the run, as its agent calls them."""
+    endings: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
+    """What is done, once, when the run is over; a tool that keeps something for it adds to this."""
 
 
 class Tool(Protocol):

@@ -26,6 +26,8 @@ class ToolFunctions:
         self.names = tuple(each.name for each in tools)
         self._tools = {each.name: each for each in tools}
         self._context = context
+        self.read: list[str] = []
+        """Texts from outside that its tools have given."""
         self._most = most
         self._left = most
 
@@ -41,7 +43,11 @@ class ToolFunctions:
         if self._left == 0:
             raise ToolError(f"a program may call tools {self._most} times; make fewer calls")
         self._left -= 1
-        return _value(await self._answer(tool, arguments))
+        text = await self._answer(tool, arguments)
+        if getattr(tool, "outside", False):
+            self.read.append(text)
+            mark_outside(self._context, [text])
+        return _value(text)
 
     async def _answer(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
         inside = getattr(tool, "call_in", None)
@@ -53,6 +59,13 @@ class ToolFunctions:
         except Exception as error:
             # A border: tools are other people's code; a broken one ends its call, not the run.
             raise ToolError(f"{tool.name} failed: {type(error).__name__}: {error}") from error
+
+
+def mark_outside(context: RunContext[Any], texts: Sequence[str]) -> None:
+    """Note in a run that it has read texts from outside, where it keeps account of them."""
+    noted = getattr(context, "outside", None)
+    if isinstance(noted, list):
+        noted += texts
 
 
 def signature(tool: Tool) -> str:

@@ -96,7 +96,7 @@ class BubblewrapRunner:
             raise ToolError(joined(text, why, self.limits.output))
         return joined(text, "", self.limits.output) or "(nothing was printed)"
 
-    async def end(self, episode: str) -> None:
+    def end(self, episode: str) -> None:
         """Nothing is kept."""
 
     async def close(self) -> None:

@@ -82,8 +82,8 @@ class Runner(Protocol):
         """
         ...
 
-    async def end(self, episode: str) -> None:
-        """Drop what is kept for an episode."""
+    def end(self, episode: str) -> None:
+        """Drop what is kept for an episode; waits for nothing."""
         ...
 
     async def close(self) -> None:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from forethought.agent.errors import ToolError, needs
@@ -31,7 +32,7 @@ with needs("the python tool", "pip install 'forethought[python]'"):
 
 GRACE = 0.05
 """Seconds past the deadline after which a worker that does not stop by itself is killed."""
-KEPT = 32
+KEPT = 128
 """Episodes whose variables are kept; the one unused for longest is dropped first. A worker takes
 about 15 MB."""
 WORKERS = 256
@@ -45,7 +46,7 @@ ABOUT = (
     "the value of a last line that is an expression is shown as well. Variables and functions are "
     "kept between calls. There are no files, no network and no other packages. What can be "
     "imported: asyncio, bisect, collections, copy, csv, dataclasses, datetime, decimal, functools, "
-    "hashlib, heapq, itertools, json, math, pathlib, random, re, sys, time, typing, unicodedata. "
+    "hashlib, heapq, itertools, json, math, random, re, sys, time, typing, unicodedata. "
     "What is missing: yield and generators, class inheritance, del, match with classes, except*, "
     "statistics, fractions, string, enum, numpy, sympy, pandas."
 )
@@ -69,6 +70,8 @@ class MontyRunner:
         self._pool: pm.Monty | None = None
         self._opening = threading.Lock()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._lost: set[str] = set()
+        """Episodes whose variables were dropped and that were not told yet."""
 
     async def run(self, code: str, episode: str, functions: Functions) -> str:
         """Run a program with what earlier ones of the episode have left.
@@ -83,16 +86,19 @@ class MontyRunner:
             if session.ended:  # while this call waited for another one
                 session = await self._open(episode)
             try:
-                return await _feed(session, code, functions, self.limits)
+                result = await _feed(session, code, functions, self.limits)
+                return f"note: {LOST}\n{result}" if episode in self._lost else result
             finally:
+                self._lost.discard(episode)
                 if session.ended or not episode:
                     self._drop(episode, session)
 
-    async def end(self, episode: str) -> None:
-        """Drop the variables of an episode."""
-        session = self._sessions.pop(episode, None)
+    def end(self, episode: str) -> None:
+        """Drop the variables of an episode; waits for nothing."""
+        self._lost.discard(episode)
+        session = self._sessions.get(episode)
         if session:
-            await in_thread(session.close)
+            self._drop(episode, session)
 
     async def close(self) -> None:
         """End all workers."""
@@ -121,10 +127,10 @@ class MontyRunner:
         if not episode:
             return session
         self._sessions[episode] = session
-        idle = [name for name, each in self._sessions.items() if not each.turn.locked()]
-        for name in idle[: max(0, len(self._sessions) - KEPT)]:
-            if name != episode:
-                self._drop(name, self._sessions[name])
+        for name, each in list(self._sessions.items()):
+            if len(self._sessions) > KEPT and name != episode and not each.turn.locked():
+                self._drop(name, each)
+                self._lost.add(name)
         return session
 
     def _workers(self) -> pm.Monty:
@@ -153,7 +159,7 @@ class _Session:
         self._checkout = checkout
         self._checkout.__enter__()
         self._worker = checkout.worker_pid
-        self._closing = threading.Lock()
+        self._using = threading.Lock()
         self.start = checkout.feed_start
         self.turn = asyncio.Lock()
         self.ended = False
@@ -167,10 +173,14 @@ class _Session:
         """
         try:
             async with asyncio.timeout(seconds):
-                return await in_thread(work)
+                return await in_thread(partial(self._alone, work))
         except (TimeoutError, asyncio.CancelledError):
             self.kill()
             raise
+
+    def _alone(self, work: Callable[[], Any]) -> Any:
+        with self._using:
+            return work()
 
     def kill(self) -> None:
         """End the worker at once, whatever it does."""
@@ -182,8 +192,8 @@ class _Session:
 
     def close(self) -> None:
         """Give the worker back; blocks until it has ended what it does."""
-        with self._closing, contextlib.suppress(pm.MontyError, RuntimeError):
-            self.ended = True
+        self.ended = True
+        with self._using, contextlib.suppress(pm.MontyError, RuntimeError):
             self._checkout.__exit__(None, None, None)
 
 

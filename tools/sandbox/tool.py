@@ -5,14 +5,19 @@ There is no way to run a program unprotected: without a sandbox the tool cannot 
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
 from forethought.agent.errors import ConfigError, MissingExtra, ToolError, UnknownName
 from forethought.agent.protocols import RunContext, Tool
-from forethought.tools.sandbox.bridge import ToolFunctions, signature
+from forethought.tools.sandbox.bridge import ToolFunctions, mark_outside, signature
 from forethought.tools.sandbox.limits import CODE_MOST, Limits, Runner
 
+TOOLS_ABOUT = (
+    " Your other tools are functions in it, with the same arguments: call them by name, without "
+    "await. What they answer in JSON comes as a value, anything else as text."
+)
 RunnerName = Literal["auto", "monty", "cpython"]
 NO_SANDBOX = (
     "pip install 'forethought[python]' for the sandboxed interpreter, or on Linux "
@@ -41,8 +46,12 @@ class PythonTool:
             raise ConfigError("programs in this sandbox cannot call tools; leave out tools=")
         self.name = name
         self.runner = runner
-        self._given = tools is not None
-        self._tools = tuple(tools or ())
+        self.description = f"Run a Python program. {runner.about}"
+        if runner.calls_tools and (tools is None or tools):
+            self.description += TOOLS_ABOUT if tools is None else _about(tools)
+        self._tools = tools
+        self._read: dict[str, list[str]] = {}
+        """Texts from outside that the variables of an episode may hold."""
         self.schema: Mapping[str, Any] = {
             "type": "object",
             "properties": {"code": {"type": "string", "description": "The program."}},
@@ -50,27 +59,8 @@ class PythonTool:
             "additionalProperties": False,
         }
 
-    @property
-    def description(self) -> str:
-        """What the model is told."""
-        told = f"Run a Python program. {self.runner.about}"
-        if self._tools:
-            calls = ", ".join(signature(each) for each in self._tools)
-            told += (
-                f" These tools are functions in it: {calls}; call them without await; what they "
-                "answer in JSON comes as a value, anything else as text."
-            )
-        return told
-
     def __repr__(self) -> str:
         return f"PythonTool({self.name}, {type(self.runner).__name__})"
-
-    def beside(self, others: Sequence[Tool]) -> "PythonTool":
-        """The tool for an agent that has these other tools as well."""
-        if self._given or not self.runner.calls_tools:
-            return self
-        callable_ones = [each for each in others if not isinstance(each, PythonTool)]
-        return PythonTool(self.runner, tools=callable_ones, name=self.name)
 
     async def call(self, arguments: Mapping[str, Any]) -> str:
         """Run a program outside of any run: nothing is kept for a later one.
@@ -93,17 +83,49 @@ class PythonTool:
             raise ToolError("the program is empty")
         if len(code) > CODE_MOST or "\0" in code:
             raise ToolError(f"a program has at most {CODE_MOST} characters and no NUL")
-        functions = ToolFunctions(self._tools, context, self.runner.limits.calls)
+        functions = ToolFunctions(self._callable(context), context, self.runner.limits.calls)
         code = code.encode("utf-8", "replace").decode()  # half a character pair goes nowhere
-        return await self.runner.run(code, context.episode, functions)
+        self._begin(context)
+        try:
+            return await self.runner.run(code, context.episode, functions)
+        finally:
+            if functions.read and context.episode in self._read:
+                self._read[context.episode] += functions.read
 
-    async def end(self, episode: str) -> None:
-        """Drop the variables of a run that is over."""
-        await self.runner.end(episode)
+    def end(self, episode: str) -> None:
+        """Drop the variables of a run that is over; done by itself where the run says so."""
+        self._read.pop(episode, None)
+        self.runner.end(episode)
+
+    def _callable(self, context: RunContext[Any]) -> Sequence[Tool]:
+        """What a program may call."""
+        if not self.runner.calls_tools:
+            return ()
+        if self._tools is not None:
+            return self._tools
+        return [each for each in context.tools if each.name != self.name]
+
+    def _begin(self, context: RunContext[Any]) -> None:
+        """Note the run, and pass on that its variables may hold text from outside."""
+        if not context.episode:
+            return
+        if context.episode not in self._read:
+            self._read[context.episode] = []
+            context.endings.append(partial(self.end, context.episode))
+        mark_outside(context, self._read[context.episode])
 
     async def close(self) -> None:
         """End the sandbox; a later call starts it again."""
         await self.runner.close()
+
+
+def _about(tools: Sequence[Tool]) -> str:
+    """What the model is told of tools that were given."""
+    calls = ", ".join(signature(each) for each in tools)
+    return (
+        f" These functions are there: {calls}; call them without await. What they answer in JSON "
+        "comes as a value, anything else as text."
+    )
 
 
 def python(
