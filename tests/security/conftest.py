@@ -1,43 +1,16 @@
 import os
-import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from sandboxes import ENV, LOOT, RUNNERS, Host, sandboxed
 
-from forethought.agent.errors import ConfigError, MissingExtra
-from forethought.tools.sandbox import Limits, PythonTool, python
+from forethought.tools.sandbox import Limits, PythonTool
 
-LOOT = f"loot-{os.urandom(6).hex()}"
-ENV = "FORETHOUGHT_CANARY"
-RUNNERS = ("monty", "cpython")
 SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Host:
-    """What there is to be had outside."""
-
-    folder: Path
-    port: int
-    abstract: str
-
-    def fill(self, code: str) -> str:
-        given = {
-            "@SECRET@": str(self.folder / "secret.txt"),
-            "@HOST@": str(self.folder),
-            "@PORT@": str(self.port),
-            "@ABSTRACT@": self.abstract,
-            "@PID@": str(os.getpid()),
-            "@ENV@": ENV,
-        }
-        for name, value in given.items():
-            code = code.replace(name, value)
-        return code
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +29,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     for server in servers:
         threading.Thread(target=_serve, args=(server,), daemon=True).start()
     os.environ[ENV] = LOOT
-    yield Host(folder, listener.getsockname()[1], abstract)
+    with subprocess.Popen(["sleep", "3600"], start_new_session=True) as neighbour:
+        yield Host(folder, listener.getsockname()[1], abstract, neighbour.pid)
+        assert neighbour.poll() is None, "a program ended a process of the user"
+        neighbour.kill()
     del os.environ[ENV]
     for server in servers:
         server.close()
@@ -75,13 +51,3 @@ def _serve(server: socket.socket) -> None:
 @pytest.fixture(scope="session", params=RUNNERS)
 def sandbox(request: pytest.FixtureRequest) -> PythonTool:
     return sandboxed(request.param, Limits(seconds=SECONDS))
-
-
-def sandboxed(name: str, limits: Limits) -> PythonTool:
-    """A tool in a sandbox; skips the test, with the reason, where the sandbox is not there."""
-    if name == "cpython" and shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
-    try:
-        return python("monty" if name == "monty" else "cpython", limits=limits)
-    except (ConfigError, MissingExtra) as error:
-        pytest.skip(str(error))

@@ -40,8 +40,9 @@ TOLD = ("numpy", "scipy", "sympy", "pandas", "networkx")
 OPEN_FILES = 256
 SHARED = 16 * MEBIBYTE
 """Bytes of shared memory between a program's own processes."""
-ENDING = 0.15
-"""Seconds for what was killed to be gone."""
+ENDING = 0.05
+"""Seconds for what was killed to be gone, each time something more is killed; the kernel may need
+longer to clear away what a program has piled up."""
 PROBE = 10.0
 """Seconds for the first trial of the sandbox."""
 _WAIT = 'read -r go && exec "$@"'
@@ -90,7 +91,7 @@ class BubblewrapRunner:
             printed, failed, why = await self._play(code.encode(), group)
         finally:
             if group:
-                await asyncio.shield(in_thread(group.close))
+                await _closed(group)
         text = printed.decode("utf-8", "replace")
         if failed:
             raise ToolError(joined(text, why, self.limits.output))
@@ -221,7 +222,7 @@ async def _gone(process: asyncio.subprocess.Process) -> None:
     for inner in _children(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(inner, signal.SIGKILL)
-    if not await _ends(process, ENDING / 3):
+    if not await _ends(process, ENDING):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
@@ -237,6 +238,13 @@ async def _ends(process: asyncio.subprocess.Process, seconds: float) -> bool:
             await process.wait()
             return True
     return False
+
+
+async def _closed(group: Group) -> None:
+    """Close a group; what takes longer goes on in its thread."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENDING):
+            await in_thread(group.close)
 
 
 def _children(pid: int) -> list[int]:

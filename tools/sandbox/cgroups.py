@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "pids")
-PATIENCE = 0.2
+PATIENCE = 5.0
 """Seconds the kernel is given to empty a group whose processes were killed."""
 
 

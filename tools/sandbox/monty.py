@@ -73,6 +73,11 @@ class MontyRunner:
         self._lost: set[str] = set()
         """Episodes whose variables were dropped and that were not told yet."""
 
+    @property
+    def kept(self) -> int:
+        """Episodes whose variables are kept."""
+        return len(self._sessions)
+
     async def run(self, code: str, episode: str, functions: Functions) -> str:
         """Run a program with what earlier ones of the episode have left.
 

@@ -19,7 +19,7 @@ LONGEST_NUMBER = 10_000
 """Bits of a whole number that is written out."""
 
 _BRACKETS: Mapping[type, tuple[str, str]] = MappingProxyType(
-    {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("{", "}")}
+    {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("frozenset({", "})")}
 )
 
 
@@ -42,7 +42,7 @@ def _pieces(value: Any, limit: int, depth: int) -> Iterator[str]:
         yield f"<a whole number of {value.bit_length()} bits>"
     elif depth == 0:
         yield "..."
-    elif type(value) in _BRACKETS:
+    elif type(value) in _BRACKETS and value:
         left, right = _BRACKETS[type(value)]
         yield left
         yield from _joined(_pieces(each, limit, depth - 1) for each in value)
