@@ -40,7 +40,7 @@ TOLD = ("numpy", "scipy", "sympy", "pandas", "networkx")
 OPEN_FILES = 256
 SHARED = 16 * MEBIBYTE
 """Bytes of shared memory between a program's own processes."""
-ENDING = 0.05
+ENDING = 0.03
 """Seconds for what was killed to be gone, each time something more is killed; the kernel may need
 longer to clear away what a program has piled up."""
 PROBE = 10.0
@@ -71,7 +71,8 @@ class BubblewrapRunner:
         self._memory = self.limits.memory or 1024 * MEBIBYTE
         self._command = [*_sandbox(self.limits.disk), *_limited(self.limits, self._memory)]
         self._filter = program(platform.machine())
-        self._identity = self._probed()
+        self.identity = self._probed()
+        """Who programs run as, outside: nothing is said where that is the user."""
         have = ", ".join(name for name in TOLD if find_spec(name)) or "the standard library"
         self.about = (
             f"It runs under CPython {platform.python_version()} in a sandbox, without network. "
@@ -115,7 +116,7 @@ class BubblewrapRunner:
                 pass_fds=files,
                 env=_PATH,
                 start_new_session=True,
-                **self._identity,
+                **self.identity,
             )
         try:
             async with asyncio.timeout(self.limits.seconds):

@@ -45,10 +45,10 @@ ABOUT = (
     "It runs in a small sandboxed interpreter of a part of Python 3. Print what you want to see; "
     "the value of a last line that is an expression is shown as well. Variables and functions are "
     "kept between calls. There are no files, no network and no other packages. What can be "
-    "imported: asyncio, bisect, collections, copy, csv, dataclasses, datetime, decimal, functools, "
-    "hashlib, heapq, itertools, json, math, random, re, sys, time, typing, unicodedata. "
-    "What is missing: yield and generators, class inheritance, del, match with classes, except*, "
-    "statistics, fractions, string, enum, numpy, sympy, pandas."
+    "imported: asyncio, base64, bisect, collections, copy, csv, dataclasses, datetime, decimal, "
+    "functools, hashlib, itertools, json, math, random, re, sys, time, typing, unicodedata. "
+    "What is missing: yield and generators, class inheritance, del, except*, statistics, "
+    "fractions, heapq, string, enum, numpy, sympy, pandas."
 )
 
 
