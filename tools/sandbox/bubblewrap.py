@@ -259,7 +259,7 @@ def _why(status: int) -> str:
     """Why a program did not end well, where it did not say so itself."""
     number = -status if status < 0 else status - 128
     if number == signal.SIGKILL:
-        return "stopped: out of memory"
+        return "stopped: killed, most likely because it took too much memory"
     if number == signal.SIGXCPU:
         return "stopped: it used too much time"
     if number > 0:

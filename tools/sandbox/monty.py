@@ -84,19 +84,20 @@ class MontyRunner:
         Raises:
             ToolError: If the program fails or passes a limit.
         """
-        session = self._sessions.get(episode) or await self._open(episode)
-        if episode:
-            self._sessions.move_to_end(episode)
-        async with session.turn:
-            if session.ended:  # while this call waited for another one
-                session = await self._open(episode)
-            try:
-                result = await _feed(session, code, functions, self.limits)
-                return f"note: {LOST}\n{result}" if episode in self._lost else result
-            finally:
-                self._lost.discard(episode)
-                if session.ended or not episode:
-                    self._drop(episode, session)
+        while True:
+            session = self._sessions.get(episode) or await self._open(episode)
+            if episode:
+                self._sessions.move_to_end(episode)
+            async with session.turn:
+                if session.ended:  # while this call waited for another one
+                    continue
+                try:
+                    result = await _feed(session, code, functions, self.limits)
+                    return f"note: {LOST}\n{result}" if episode in self._lost else result
+                finally:
+                    self._lost.discard(episode)
+                    if session.ended or not episode:
+                        self._drop(episode, session)
 
     def end(self, episode: str) -> None:
         """Drop the variables of an episode; waits for nothing."""
@@ -122,15 +123,27 @@ class MontyRunner:
             max_suspensions=SUSPENSIONS,
         )
 
+        given_up = threading.Event()
+
         def checkout() -> _Session:
-            return _Session(self._workers().checkout(limits=limits, script_name="program.py"))
+            made = _Session(self._workers().checkout(limits=limits, script_name="program.py"))
+            if given_up.is_set():
+                made.close()
+            return made
 
         try:
             session: _Session = await in_thread(checkout)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
         except (pm.MontyError, TimeoutError) as error:
             raise ToolError(f"no interpreter could be had: {error}; try again") from error
         if not episode:
             return session
+        found = self._sessions.get(episode)
+        if found:  # another call of the same reply was faster
+            self._drop(episode, session)
+            return found
         self._sessions[episode] = session
         for name, each in list(self._sessions.items()):
             if len(self._sessions) > KEPT and name != episode and not each.turn.locked():
@@ -152,6 +165,7 @@ class MontyRunner:
             return self._pool
 
     def _drop(self, episode: str, session: "_Session") -> None:
+        session.ended = True
         if self._sessions.get(episode) is session:
             del self._sessions[episode]
         threading.Thread(target=session.close, name="forethought-sandbox", daemon=True).start()
@@ -169,6 +183,8 @@ class _Session:
         self.turn = asyncio.Lock()
         self.ended = False
         """Whether the variables are gone."""
+        self.midway = False
+        """Whether a program was begun and has not ended."""
 
     async def do(self, work: Callable[[], Any], seconds: float) -> Any:
         """What `work` gives, which keeps the worker busy; the worker is killed when time is up.
@@ -213,9 +229,11 @@ async def _feed(session: _Session, code: str, functions: Functions, limits: Limi
         ToolError: If the program fails or passes a limit.
     """
     printed = pm.CollectString(max_bytes=FLOOD)
+    session.midway = True
     late = f"stopped: it took more than {limits.seconds:g} s; {LOST}"
     try:
         value = await _drive(session, code, functions, printed, limits.seconds)
+        session.midway = False
     except _Late as error:
         session.ended = True
         raise ToolError(joined(printed.output, late, limits.output)) from error
@@ -224,6 +242,7 @@ async def _feed(session: _Session, code: str, functions: Functions, limits: Limi
         crashed = f"stopped: out of memory, or too deep for the interpreter; {LOST}"
         raise ToolError(joined(printed.output, crashed, limits.output)) from error
     except pm.MontyError as error:
+        session.midway = False
         if "time limit exceeded" in str(error):
             session.ended = True
             raise ToolError(joined(printed.output, late, limits.output)) from error
@@ -231,6 +250,9 @@ async def _feed(session: _Session, code: str, functions: Functions, limits: Limi
         session.ended = session.ended or isinstance(cause, (TimeoutError, MemoryError))
         words = f"{_told(error)}\n({LOST})" if session.ended else _told(error)
         raise ToolError(joined(printed.output, words, limits.output)) from error
+    finally:
+        if session.midway:  # cancelled, or out of time
+            session.kill()
     shown_value = "" if value is None else shown(value, limits.output)
     return joined(printed.output, shown_value, limits.output) or "(nothing was printed)"
 

@@ -238,6 +238,38 @@ async def test_calls_of_one_reply_take_turns(box: PythonTool) -> None:
     assert sorted(results) == ["1", "2", "3", "4", "5"]
 
 
+async def test_first_calls_of_one_reply_share_their_variables(box: PythonTool) -> None:
+    await asyncio.gather(*(_run(box, f"{name} = 1") for name in "abc"))
+    assert await _run(box, "a + b + c") == "3"
+
+
+async def test_calls_that_wait_for_one_that_is_ended_begin_anew() -> None:
+    box = python("monty", limits=Limits(seconds=0.2))
+    await _run(box, "x = 1")
+    codes = ["while True: pass", "shout('a')", "shout('b')"]
+    first, *others = await asyncio.gather(*(_run(box, c) for c in codes), return_exceptions=True)
+    assert "more than 0.2 s" in str(first)
+    assert others == ["'A'", "'B'"]
+    await box.close()
+
+
+async def test_a_call_cancelled_while_a_tool_works_harms_no_later_one(box: PythonTool) -> None:
+    begun = asyncio.Event()
+
+    @tool
+    async def wait() -> None:
+        """Waits for ever."""
+        begun.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(_run(box, "x = 1\nwait()", _context(wait)))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await _run(box, "2") == "2"
+
+
 async def test_many_episodes_at_once_keep_apart(box: PythonTool) -> None:
     async def one(number: int) -> str:
         context = _context(episode=f"episode {number}")
