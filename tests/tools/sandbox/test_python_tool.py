@@ -370,6 +370,7 @@ async def test_the_description_is_true_of_the_interpreter(box: PythonTool) -> No
         "try: 1\nexcept* ValueError: 2",
     ):
         assert "NotImplementedError" in await _fails(box, code)
+    assert "AttributeError" in await _fails(box, "x = {}\nmax([1], key=x.get)")
 
 
 def test_without_a_sandbox_there_is_no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
