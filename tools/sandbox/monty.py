@@ -47,8 +47,8 @@ ABOUT = (
     "kept between calls. There are no files, no network and no other packages. What can be "
     "imported: asyncio, base64, bisect, collections, copy, csv, dataclasses, datetime, decimal, "
     "functools, hashlib, itertools, json, math, random, re, sys, time, typing, unicodedata. "
-    "What is missing: yield and generators, class inheritance, del, except*, methods as values (write a "
-    "lambda), statistics, fractions, heapq, string, enum, numpy, sympy, pandas."
+    "What is missing: yield and generators, class inheritance, del, except*, methods as values "
+    "(write a lambda), statistics, fractions, heapq, string, enum, numpy, sympy, pandas."
 )
 
 

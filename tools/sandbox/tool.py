@@ -5,6 +5,7 @@ There is no way to run a program unprotected: without a sandbox the tool cannot 
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -18,6 +19,8 @@ TOOLS_ABOUT = (
     " Your other tools are functions in it, with the same arguments: call them by name, without "
     "await. What they answer in JSON comes as a value, anything else as text."
 )
+_active: ContextVar[tuple[Runner, ...]] = ContextVar("forethought_sandboxes", default=())
+"""Where the programs run that called the tool that asks, the outermost first."""
 RunnerName = Literal["auto", "monty", "cpython"]
 NO_SANDBOX = (
     "pip install 'forethought[python]' for the sandboxed interpreter, or on Linux "
@@ -85,10 +88,14 @@ class PythonTool:
             raise ToolError(f"a program has at most {CODE_MOST} characters and no NUL")
         functions = ToolFunctions(self._callable(context), context, self.runner.limits.calls)
         code = code.encode("utf-8", "replace").decode()  # half a character pair goes nowhere
+        if self.runner in _active.get():
+            raise ToolError("a program cannot call the tool that runs it")
         self._begin(context)
+        token = _active.set((*_active.get(), self.runner))
         try:
             return await self.runner.run(code, context.episode, functions)
         finally:
+            _active.reset(token)
             if functions.read and context.episode in self._read:
                 self._read[context.episode] += functions.read
 

@@ -1,5 +1,8 @@
+import asyncio
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.protocols import RunContext
 from forethought.tools import python
 from forethought.tools.sandbox import BubblewrapRunner, Limits, PythonTool, cgroups
+
+_SUM = {"code": "print(1 + 2)"}
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +131,18 @@ def test_a_kernel_that_allows_no_sandbox_is_said(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ConfigError, match=r"No permissions to create new namespace.*monty"):
         python("cpython")
+
+
+def test_it_works_from_a_loop_in_another_thread(box: PythonTool) -> None:
+    told: list[str] = []
+    thread = threading.Thread(target=lambda: told.append(asyncio.run(box.call(_SUM))))
+    thread.start()
+    thread.join()
+    assert told == ["3"]
+
+
+async def test_calls_at_once_do_not_wait_for_each_other(box: PythonTool) -> None:
+    code = {"code": "import time\ntime.sleep(0.5)\nprint(3)"}
+    began = time.monotonic()
+    assert await asyncio.gather(*(box.call(code) for _ in range(4))) == ["3"] * 4
+    assert time.monotonic() - began < 1.9

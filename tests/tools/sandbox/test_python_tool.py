@@ -183,6 +183,20 @@ async def test_the_clock_stands_while_a_tool_works() -> None:
     await box.close()
 
 
+async def test_a_program_cannot_run_itself_under_another_name(box: PythonTool) -> None:
+    class Renamed:
+        name = "again"
+        description = box.description
+        schema = box.schema
+
+        async def call_in(self, context: RunContext[None], arguments: Mapping[str, Any]) -> str:
+            return await box.call_in(context, arguments)
+
+    told = await _fails(box, "again('1')", _context(Renamed()))
+    assert "a program cannot call the tool that runs it" in told
+    assert await _run(box, "1") == "1"
+
+
 async def test_calls_of_tools_are_counted() -> None:
     box = python("monty", limits=Limits(calls=3))
     told = await _fails(box, "for n in range(9): stock('a')")
@@ -323,6 +337,23 @@ def test_an_agent_has_its_tools_in_programs_and_drops_variables_at_the_end() -> 
     again = agent.run_sync("And now?")
     assert "NameError" in again.trace.steps[1].observation
     asyncio.run(box.close())
+
+
+async def test_a_run_that_is_cancelled_drops_its_variables_and_its_program() -> None:
+    box = python("monty", limits=Limits(seconds=30))
+    model = ScriptedModel([call("python", code="while True: pass")])
+    task = asyncio.create_task(Agent(model, tools=[box]).run("?"))
+    runner = box.runner
+    assert isinstance(runner, MontyRunner)
+    while not runner.kept:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert runner.kept == 0
+    began = asyncio.get_running_loop().time()
+    await box.close()  # waits for whatever still runs
+    assert asyncio.get_running_loop().time() - began < 1
 
 
 def test_a_run_that_fails_drops_its_variables_too() -> None:
