@@ -37,6 +37,8 @@ PROGRAM = "/program.py"
 SCRATCH = "/tmp"
 TOLD = ("numpy", "scipy", "sympy", "pandas", "networkx")
 """Packages that the model is told of where they are installed."""
+_DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
+"""These are the system's own; read-only, they can be written to, and their modes not changed."""
 OPEN_FILES = 256
 SHARED = 16 * MEBIBYTE
 """Bytes of shared memory between a program's own processes."""
@@ -310,7 +312,7 @@ def _sandbox(disk: int) -> list[str]:
         command += ["--setenv", name, value]
     command += ["--size", str(disk), "--tmpfs", SCRATCH, *_system(), "--proc", "/proc"]
     command += ["--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm"]
-    closed = [part for folder in ("/proc", "/dev", "/") for part in ("--remount-ro", folder)]
+    closed = [part for path in (*_DEVICES, "/proc", "/dev", "/") for part in ("--remount-ro", path)]
     return [*command, "--chdir", SCRATCH, *closed]
 
 
