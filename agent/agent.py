@@ -224,6 +224,7 @@ class Agent(Generic[T]):
     ) -> Result[T]:
         """One run, recorded and watched where that was asked for."""
         with ExitStack() as stack:
+            stack.callback(task.close)
             model, writer = self.model, None
             if self._traces:
                 writer = stack.enter_context(shared_writer(self._traces, self._secrets))

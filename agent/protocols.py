@@ -105,6 +105,10 @@ class RunContext(Generic[D]):
     outside: list[str] = field(default_factory=list, compare=False)
     """Texts from outside that the run had read when it decided on this call, oldest first. A tool
     that is not marked `outside` and passes such a text on adds it here."""
+    tools: Sequence["Tool"] = field(default=(), repr=False, compare=False)
+    """All tools of the run, as its agent calls them."""
+    endings: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
+    """What is done, once, when the run is over; a tool that keeps something for it adds to this."""
 
 
 class Tool(Protocol):

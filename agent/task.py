@@ -68,6 +68,7 @@ class ToolTask:
     ) -> None:
         self._asked = "\n\n".join(filter(None, [_told(history), f"Question: {question}"]))
         self._box = tools if isinstance(tools, Toolbox) else Toolbox(tools)
+        self._tools = tuple(self._box.tools.values())
         self._check = check
         self._context: RunContext[Any] = context or RunContext(None)
         self._writes_state = state
@@ -87,6 +88,7 @@ class ToolTask:
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Ask the question."""
+        self.close()
         self._clear()
         return self._asked, self._info()
 
@@ -100,7 +102,9 @@ class ToolTask:
             self._draft = action.strip() or self._draft
             return self._refuse(parsed)
         read = [*self._context.outside, *self._outside]
-        context = replace(self._context, step=self._steps - 1, outside=read)
+        context = replace(
+            self._context, step=self._steps - 1, outside=read, tools=self._tools
+        )
         results = await self._box.call_all(parsed, context)
         self._keep(parsed, results)
         text, facts = _joined(parsed, results)
@@ -122,7 +126,14 @@ class ToolTask:
 
     def settle(self, outcome: Outcome) -> Outcome:
         """The best answer so far: the last words that were no action, or the last result."""
+        self.close()
         return replace(outcome, facts={"answer": self._draft, "final": False})
+
+    def close(self) -> None:
+        """Let the tools drop what they keep for this run; done when it ends."""
+        endings = self._context.endings
+        while endings:
+            endings.pop()()
 
     def grade(self, action: str) -> bool | None:
         """Whether an action is a right answer; `None` without a check."""
@@ -146,6 +157,7 @@ class ToolTask:
         return self._end(text, right=self._check(text) if self._check else True)
 
     def _end(self, text: str, *, right: bool, problem: str = "") -> _Seen:
+        self.close()
         reached, missed = (ANSWERED, WRONG) if right else (WRONG, ANSWERED)
         facts: dict[str, Scalar] = {"answer": text, "final": True}
         outcome = Outcome(

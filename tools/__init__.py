@@ -1,1 +1,24 @@
-"""What an agent can call."""
+"""What an agent can call; names resolve on first use."""
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forethought.tools.sandbox.tool import python
+
+__all__ = ["python"]
+
+_HOMES = MappingProxyType({"python": "forethought.tools.sandbox.tool"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
