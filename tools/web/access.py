@@ -143,7 +143,7 @@ def shown(url: httpx.URL | str) -> str:
     parsed = parsed.copy_with(fragment=None, userinfo=b"")
     if not any(_is_secret(name) for name in parsed.params):
         return str(parsed)
-    pairs = [(n, "***" if _is_secret(n) else v) for n, v in parsed.params.multi_items()]
+    pairs = [(n, "hidden" if _is_secret(n) else v) for n, v in parsed.params.multi_items()]
     return str(parsed.copy_with(params=pairs))
 
 
