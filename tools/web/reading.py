@@ -27,7 +27,7 @@ def _names(text: str) -> frozenset[str]:
 _VOID = _names("area base br col embed hr img input link meta source track wbr")
 _DROPPED = _names(
     "script style template noscript noframes noembed svg math iframe object canvas audio video "
-    "head select datalist button dialog textarea"
+    "head title select datalist button dialog textarea"
 )
 _CHROME = _names("nav footer aside header menu")
 _BLOCKS = _names(
@@ -137,6 +137,7 @@ class _Reader:
     )
     _buffer: list[str] = field(default_factory=list)
     _lines: list[_Line] = field(default_factory=list)
+    _cells: int = 0
     _gap: bool = False
     _mark: str = ""
     _link: tuple[str, list[str]] | None = None
@@ -205,7 +206,7 @@ class _Reader:
 
     def _pop(self) -> str:
         opened = self._stack.pop()
-        if opened.name in _BLOCKS:
+        if opened.name in _BLOCKS and opened.name not in _CELLS:
             self._flush()
         self._names[opened.name] -= 1
         for flag in self._flags:
@@ -217,8 +218,9 @@ class _Reader:
         if self._flags["dropped"]:
             return
         if name in _CELLS:
-            if not begins:
+            if begins and self._cells:
                 self._buffer.append(" | ")
+            self._cells += begins
             return
         self._flush()
         self._gap = self._gap or name in _SPACED
@@ -233,11 +235,12 @@ class _Reader:
         """The line so far is over."""
         said = visible("".join(self._buffer))
         self._buffer.clear()
+        self._cells = 0
         lines = said.strip("\r\n").splitlines() if self._flags["pre"] else [" ".join(said.split())]
         place = "main" if self._flags["main"] else "chrome" if self._flags["chrome"] else "body"
         for line in lines:
-            whole = line.removesuffix(" |").strip() if not self._flags["pre"] else line.rstrip()
-            if whole.strip(" |"):
+            whole = line.rstrip() if self._flags["pre"] else line.strip()
+            if whole.strip("| "):
                 self._lines.append(_Line(self._mark + whole, place, self._gap))
                 self._gap, self._mark = False, ""
 

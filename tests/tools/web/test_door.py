@@ -235,9 +235,9 @@ async def test_long_answers_are_cut() -> None:
 
 async def test_compressed_answers_are_read_and_bombs_are_not() -> None:
     zipped = (("content-encoding", "gzip"),)
-    layers = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(layers.compress(b"\0" * (1 << 20)) for _ in range(200)) + layers.flush()
-    assert len(bomb) < 250_000
+    layers = zlib.compressobj(1, wbits=31)
+    bomb = b"".join(layers.compress(b"\0" * (1 << 20)) for _ in range(50)) + layers.flush()
+    assert len(bomb) < 300_000
     async with web_server(
         small=Reply(gzip.compress(b"hello"), headers=zipped),
         bomb=Reply(bomb, headers=zipped),
