@@ -11,7 +11,7 @@ import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from socket import SOCK_STREAM, getaddrinfo
 
@@ -188,12 +188,10 @@ class Door:
         )
 
     async def _send(self, target: Target, request: httpx.Request) -> Answer:
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
         # a connection of its own: one kept for an address could be another host's
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
         async with httpx.AsyncHTTPTransport(
-            verify=self._tls, trust_env=False, limits=limits
+            verify=self._tls or _usual_tls(), trust_env=False, limits=limits
         ) as transport:
             response = await transport.handle_async_request(request)
             try:
@@ -201,6 +199,12 @@ class Door:
             finally:
                 await response.aclose()
         return Answer(target.url, response.status_code, response.headers, body, cut)
+
+
+@cache
+def _usual_tls() -> ssl.SSLContext:
+    """Read once: it takes as long as a request does."""
+    return httpx.create_ssl_context()
 
 
 async def _read(response: httpx.Response, most: int) -> tuple[bytes, bool]:

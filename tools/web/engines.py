@@ -52,8 +52,8 @@ class Brave(Engine):
     def read(self, data: Any) -> list[Hit]:
         """What it found; its texts are HTML."""
         found = data.get("web") if isinstance(data, dict) else None
-        if isinstance(data, dict) and found is None:  # left out where nothing was found
-            return []
+        if found is None and isinstance(data, dict) and data.get("type") == "search":
+            return []  # left out where nothing was found
         return [
             Hit(text_of(row.text("title")), row.text("url"), text_of(row.text("description")))
             for row in self.rows(found, "results")

@@ -104,7 +104,6 @@ def test_addresses_that_are_not_public_are_refused(host: str) -> None:
         "http://example.org@127.0.0.1/",
         "http://example.org:80@example.com/",
         "http://example.org\\@127.0.0.1/",
-        "http://example.org#@127.0.0.1:22/@x:22",
         "http:///etc/passwd",
         "http://",
         "http://./",
@@ -132,10 +131,7 @@ def test_addresses_that_are_not_public_are_refused(host: str) -> None:
 )
 def test_odd_addresses_are_refused(url: str) -> None:
     with pytest.raises(ToolError) as told:
-        target = check_url(url, Access())
-        # a parser that reads it as a harmless host has read it as what will be asked
-        assert (target.host, target.port) == ("example.org", 80), target
-        raise ToolError("harmless")
+        check_url(url, Access())
     assert "\n" not in str(told.value)
 
 
@@ -151,6 +147,9 @@ def test_odd_addresses_are_refused(url: str) -> None:
         ("http://[2606:4700:0::1111]/", "2606:4700::1111", 80),
         ("http://127.0.0.1.example.org/", "127.0.0.1.example.org", 80),
         ("http://0x7f.example.org/", "0x7f.example.org", 80),
+        ("http://example.org#@127.0.0.1:22/@x:22", "example.org", 80),
+        ("http://example.org/@127.0.0.1:22", "example.org", 80),
+        ("http://example.org?@127.0.0.1:22", "example.org", 80),
     ],
 )
 def test_ordinary_addresses_are_read(url: str, host: str, port: int) -> None:

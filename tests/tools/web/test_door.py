@@ -241,7 +241,9 @@ async def test_compressed_answers_are_read_and_bombs_are_not() -> None:
     async with web_server(
         small=Reply(gzip.compress(b"hello"), headers=zipped),
         bomb=Reply(bomb, headers=zipped),
-        empty_blocks=Reply(gzip.compress(b"")[:10], headers=zipped, endless=b"\0\0\0\xff\xff"),
+        empty_blocks=Reply(
+            gzip.compress(b"")[:10], headers=zipped, endless=b"\0\0\0\xff\xff" * 1000
+        ),
         torn=Reply(b"not gzip", headers=zipped),
         br=Reply(b"x", headers=(("content-encoding", "br"),)),
         twice=Reply(b"x", headers=(("content-encoding", "gzip, gzip"),)),
@@ -287,9 +289,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     paths = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=site.test", "-addext"]
-        + ["subjectAltName=DNS:site.test", "-out", str(paths[0]), "-keyout", str(paths[1])],
+        [
+            *(openssl, "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=site.test"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-addext", "subjectAltName=DNS:site.test"),
+            *("-out", str(paths[0]), "-keyout", str(paths[1])),
+        ],
         check=True,
         capture_output=True,
     )
