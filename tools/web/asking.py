@@ -198,7 +198,7 @@ def _access(name: str, url: str, seconds: float, *, secret: bool) -> Access:
         host, port = parsed.raw_host.decode("ascii"), parsed.port
         place = f"[{host}]" if ":" in host else host
         allowed = (place, *([f"{place}:{port}"] if port else []))
-        access = Access(allow=allowed, only=(host,), redirects=0, seconds=seconds)
+        access = Access(allow=allowed, only=(host,), seconds=seconds)
         target = check_url(parsed, access)
     except (httpx.InvalidURL, ToolError) as error:
         raise ConfigError(f"{name}: the address {url!r} cannot work: {error}") from error

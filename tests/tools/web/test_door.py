@@ -133,9 +133,18 @@ async def test_redirects_are_followed_and_each_is_checked() -> None:
         door = _door(server)
         answer = await door.request(f"{server.url}/a")
         assert (str(answer.url), answer.body) == (f"{server.url}/c?d=1", b"end")
-        for path in ("home", "meta", "file", "user", "odd", "ssh", "bad"):
-            with pytest.raises(ToolError):
+        for path, says in {
+            "home": "localhost is refused: it leads to an address of the kind 'loopback'",
+            "meta": "169.254.169.254 is refused: it leads to an address of the kind 'cloud",
+            "file": "only addresses that begin with http",
+            "user": "an address with a user name",
+            "odd": "'2130706433' is refused: it is an address in an unusual spelling",
+            "ssh": "port 22 may not be reached",
+            "bad": "redirects to what is no address",
+        }.items():
+            with pytest.raises(ToolError) as told:
                 await door.request(f"{server.url}/{path}")
+            assert says in str(told.value)
         with pytest.raises(ToolError, match="more than 5 redirects"):
             await door.request(f"{server.url}/loop")
         assert server.paths().count("/loop") == 6
