@@ -13,7 +13,15 @@ from functools import lru_cache
 import httpx
 
 from forethought.agent.errors import ConfigError, ToolError
-from forethought.tools.web.addresses import NAMED_KINDS, Address, Network, kind_of, literal
+from forethought.tools.web.addresses import (
+    METADATA,
+    NAMED_KINDS,
+    Address,
+    Network,
+    inside_nat64,
+    kind_of,
+    literal,
+)
 
 LONGEST_ADDRESS = 2000
 """Characters."""
@@ -37,8 +45,8 @@ class Access:
 
     allow: tuple[str, ...] = ()
     """Places allowed though they are not public: `host`, `host:port`, an address or a network. A
-    host allowed by name may lead to private and loopback addresses; link-local, metadata and other
-    special ones have to be named by address."""
+    host allowed by name may lead to private and loopback addresses; link-local and other special
+    ones have to be allowed by address or network, those of metadata services one by one."""
     only: tuple[str, ...] = ()
     """If not empty, no other hosts but these and those below them are reached."""
     ports: tuple[int, ...] = (80, 443)
@@ -127,7 +135,7 @@ def check_address(target: Target, address: Address, access: Access) -> None:
     if not kind:
         return
     for rule in _rules(access.allow):
-        if _inside(address, rule) and rule.fits_port(target, access):
+        if _inside(address, rule) and _covers(rule, address) and rule.fits_port(target, access):
             return
         if kind in NAMED_KINDS and rule.fits(target, access):
             return
@@ -183,6 +191,14 @@ def _below(host: str, name: str) -> bool:
 
 def _inside(address: Address | None, rule: _Rule) -> bool:
     return address is not None and rule.network is not None and address in rule.network
+
+
+def _covers(rule: _Rule, address: Address) -> bool:
+    """Whether naming a network is enough for an address in it, or it has to be named itself."""
+    if rule.network is not None and rule.network.num_addresses == 1:
+        return True
+    meant = inside_nat64(address)
+    return kind_of(meant) == "" if meant != address else kind_of(address) != METADATA
 
 
 @lru_cache(maxsize=64)

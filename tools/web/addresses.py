@@ -13,6 +13,8 @@ from typing import TypeAlias
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+METADATA = "cloud metadata"
+"""The kind of addresses at which clouds hand out credentials."""
 NAMED_KINDS = frozenset({"loopback", "private", "shared"})
 """Kinds that a host allowed by its name may lead to; others have to be allowed by address."""
 
@@ -62,6 +64,7 @@ _METADATA = frozenset(
         "fd20:ce::254",
     )
 )
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
@@ -77,13 +80,20 @@ _NUMBER = re.compile(r"(?:\d+|0x[0-9a-f]*)")
 def kind_of(address: Address) -> str:
     """The kind of an address that is not on the public internet; empty for one that is."""
     if address in _METADATA:
-        return "cloud metadata"
+        return METADATA
     for network, kind in _KINDS[address.version]:
         if address in network:
             return kind
     if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
         return "reserved"
     return ""
+
+
+def inside_nat64(address: Address) -> Address:
+    """The IPv4 address that a well-known NAT64 address stands for; any other address as it is."""
+    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def literal(host: str) -> Address | None:

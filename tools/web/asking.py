@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from forethought.agent.errors import ConfigError, ToolError
-from forethought.tools.web.access import Access, check_url
-from forethought.tools.web.door import Answer, Door
+from forethought.tools.web.access import Access, check_url, shown
+from forethought.tools.web.door import AGENT, Answer, Door
 from forethought.tools.web.reading import one_line
 from forethought.tools.web.search import MOST_HITS, Hit, checked
 
@@ -58,6 +58,7 @@ class Engine(ABC):
         url: Where it is. The application names it, so it may be private.
         key: Sent with each request; empty where there is none.
         seconds: For one search with all its tries.
+        agent: How requests name themselves.
 
     Raises:
         ConfigError: If the address cannot work, or a key would be sent in the clear.
@@ -69,11 +70,13 @@ class Engine(ABC):
     forbidden = ""
     """What a 403 means, where it is not the key."""
 
-    def __init__(self, url: str, *, key: str = "", seconds: float = 20.0) -> None:
+    def __init__(
+        self, url: str, *, key: str = "", seconds: float = 20.0, agent: str = AGENT
+    ) -> None:
         self.url = url
         self.key = key
         self._seconds = seconds
-        self._door = Door(_access(self.name, url, seconds, secret=bool(key)))
+        self._door = Door(_access(self.name, url, seconds, secret=bool(key)), agent=agent)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -168,6 +171,8 @@ class Engine(ABC):
             raise ConfigError(f"{self.name}: the plan of the key is used up ({status})")
         if status == 403 and self.forbidden:
             raise ConfigError(f"{self.name}: {self.forbidden}")
+        if status == 404 or 300 <= status < 400:
+            raise ConfigError(f"{self.name}: no search is at {shown(self.url)} ({status})")
         if status != 429 and status < 500:
             raise ToolError(f"{self.name} answered with status {status}; try other words")
         asked = retry_after(answer.headers)

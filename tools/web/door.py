@@ -22,7 +22,7 @@ from forethought.tools.threads import in_thread
 from forethought.tools.web.access import Access, Target, check_address, check_url, shown
 from forethought.tools.web.addresses import Address
 
-AGENT = "forethought/0.1 (agent library; https://pypi.org/project/forethought)"
+AGENT = "forethought/0.1 (library for language-model agents)"
 """How requests name themselves."""
 CONNECT_SECONDS = 5.0
 """For one address of a host; then the next one is tried."""

@@ -13,6 +13,7 @@ import httpx
 
 from forethought.agent.errors import ConfigError
 from forethought.tools.web.asking import Ask, Engine
+from forethought.tools.web.door import AGENT
 from forethought.tools.web.reading import one_line, text_of
 from forethought.tools.web.search import Hit
 
@@ -153,18 +154,25 @@ class Wikipedia(Engine):
     Args:
         language: Code of the language, as in `en.wikipedia.org`.
         url: Where another MediaWiki has its `api.php`.
+        contact: A mail or web address of yours, which Wikimedia asks those who search much to give.
         seconds: For one search with all its tries.
 
     Raises:
-        ConfigError: If the language or the address cannot work.
+        ConfigError: If the language, the address or the contact cannot work.
     """
 
     name = "wikipedia"
 
-    def __init__(self, language: str = "en", *, url: str = "", seconds: float = 20.0) -> None:
+    def __init__(
+        self, language: str = "en", *, url: str = "", contact: str = "", seconds: float = 20.0
+    ) -> None:
         if not language or not set(language) <= _LANGUAGE:
             raise ConfigError(f"wikipedia: language must be a code such as en, not {language!r}")
-        super().__init__(url or f"https://{language}.wikipedia.org/w/api.php", seconds=seconds)
+        if not contact.isascii() or not contact.isprintable():
+            raise ConfigError("wikipedia: contact must be a mail or web address")
+        place = url or f"https://{language}.wikipedia.org/w/api.php"
+        agent = f"{AGENT} {contact}".strip()
+        super().__init__(place, seconds=seconds, agent=agent)
 
     def ask(self, query: str, count: int) -> Ask:
         """What the server is asked."""

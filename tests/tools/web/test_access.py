@@ -197,6 +197,23 @@ def test_addresses_and_networks_are_allowed_by_number() -> None:
             check_url(url, access)
 
 
+def test_a_network_does_not_let_in_what_it_hides() -> None:
+    access = Access(allow=("100.64.0.0/10", "fd00::/8", "169.254.0.0/16", "64:ff9b::/96"))
+    for host in ("100.64.1.1", "[fd00::1]", "169.254.1.1", "[64:ff9b::8.8.8.8]"):
+        check_url(f"http://{host}/", access)
+    for host in (
+        "100.100.100.200",
+        "[fd00:ec2::254]",
+        "169.254.169.254",
+        "[64:ff9b::169.254.169.254]",
+        "[64:ff9b::127.0.0.1]",
+        "[64:ff9b::10.0.0.1]",
+        "[64:ff9b:1::1]",
+    ):
+        with pytest.raises(ToolError, match="refused"):
+            check_url(f"http://{host}/", access)
+
+
 def test_only_some_hosts_can_be_asked_for() -> None:
     access = Access(only=("python.org",))
     assert check_url("https://docs.python.org/3/", access).host == "docs.python.org"

@@ -92,6 +92,25 @@ async def test_a_public_address_is_reached_as_it_was_checked() -> None:
     assert asked == ["site.example"]
 
 
+async def test_addresses_of_the_sixth_version_are_reached() -> None:
+    heads: list[bytes] = []
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n6")
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(say, "::1", 0)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    port = server.sockets[0].getsockname()[1]
+    answer = await Door(Access(allow=(f"[::1]:{port}",))).request(f"http://[::1]:{port}/")
+    server.close()
+    assert answer.body == b"6"
+    assert f"host: [::1]:{port}\r\n".encode() in heads[0].lower()
+
+
 async def test_the_next_address_is_tried() -> None:
     async with web_server(_=Reply(b"here")) as server:
         resolver, _ = answers("127.0.0.3", "::1", "127.0.0.1")

@@ -181,6 +181,7 @@ async def test_wikipedia_is_asked_and_read() -> None:
     asked = dict(httpx.URL(server.paths()[0]).params)
     assert asked["srsearch"] == "gravel"
     assert asked["srlimit"] == "2"
+    assert "(library for language-model agents)\r\n" in server.heads[0]
     assert Wikipedia("de").url == "https://de.wikipedia.org/w/api.php"
 
 
@@ -282,6 +283,7 @@ async def test_it_waits_as_long_as_it_is_asked_to_and_there_is_time() -> None:
         ),
         (_tavily, 432, {"detail": {"error": "x"}}, "tavily: the plan of the key is used up (432)"),
         (_brave, 402, {}, "brave: the plan of the key is used up (402)"),
+        (_searxng, 404, {}, "searxng: no search is at http://127.0.0.1:"),
         (_searxng, 403, {}, "searxng: the server does not give JSON: list json under search:"),
     ],
 )
@@ -326,7 +328,7 @@ async def test_keys_do_not_follow_redirects(build: Build, said: Any) -> None:
     async with web_server(search=_json(said)) as other:
         away = Reply(status=302, headers=(("location", f"{other.url}/search"),))
         async with web_server(search=away) as server:
-            with pytest.raises(ToolError, match="answered with status 302"):
+            with pytest.raises(ConfigError, match=r"no search is at http://127.* \(302\)"):
                 await build(server).search("x")
     assert other.heads == []
 
@@ -363,6 +365,8 @@ def test_addresses_that_cannot_work_are_told() -> None:
         Wikipedia("en.evil.example/")
     with pytest.raises(ConfigError, match="seconds"):
         Wikipedia(seconds=0)
+    with pytest.raises(ConfigError, match="contact must be"):
+        Wikipedia(contact="me\r\nX-Evil: 1")
     assert SearXNG("http://[::1]:8888/").url == "http://[::1]:8888/search"
 
 
@@ -420,6 +424,12 @@ async def test_an_agent_searches_and_no_key_is_in_its_trace(tmp_path: Any) -> No
     with TraceWriter(tmp_path / "traces.jsonl") as writer:
         writer.write(result.trace)
     assert KEY not in (tmp_path / "traces.jsonl").read_text()
+
+
+async def test_whoever_searches_can_be_asked() -> None:
+    async with web_server(search=_json(WIKIPEDIA)) as server:
+        await Wikipedia(url=f"{server.url}/search", contact="me@example.org").search("x")
+    assert " me@example.org\r\n" in server.heads[0]
 
 
 async def test_searches_run_side_by_side() -> None:
