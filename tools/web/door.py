@@ -109,7 +109,7 @@ class Door:
         target = check_url(url, self.access)
         limit = self.access.seconds if seconds is None else seconds
         try:
-            async with asyncio.timeout(limit) as deadline:
+            async with asyncio.timeout(limit):
                 for _ in range(self.access.redirects + 1):
                     answer = await self._once(target, method, given, content)
                     place = answer.headers.get("location")
@@ -119,8 +119,6 @@ class Door:
                     if target.origin != before.origin:
                         given = {}
         except TimeoutError as error:
-            if not deadline.expired():
-                raise
             raise ToolError(f"no answer from {target.host} within {limit:.3g} s") from error
         raise ToolError(f"more than {self.access.redirects} redirects")
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from web_server import Reply, WebServer, answers, web_server
@@ -118,6 +120,17 @@ async def test_the_tool_gives_a_page_in_parts() -> None:
         assert "changed" in await tool.call_in(RunContext(None), {"url": s.url})
 
 
+async def test_few_pages_are_kept() -> None:
+    body = Reply(b"x" * 3000)
+    async with web_server(**{f"p{n}": body for n in range(9)}) as server:
+        tool = fetch_page(_access(server), limit=2000)
+        for n in range(9):
+            await tool.call({"url": f"{server.url}/p{n}"})
+        for n in (8, 0):
+            await tool.call({"url": f"{server.url}/p{n}", "offset": 1500})
+    assert server.paths() == [f"/p{n}" for n in range(9)] + ["/p0"]
+
+
 async def test_the_tool_lists_links_in_parts() -> None:
     body = "x" + "".join(f"<a href=/{n}>link {n}</a>" for n in range(100))
     async with web_server(_=Reply(body.encode())) as server:
@@ -164,6 +177,18 @@ async def test_a_model_cannot_reach_inside() -> None:
         assert len(seen) == len(roads)
         assert all(text.startswith("error: ") for text in seen)
         assert server.heads == []
+
+
+def test_names_resolve_on_first_use() -> None:
+    code = (
+        "import sys, forethought.tools.web as web\n"
+        "assert 'httpx' not in sys.modules\n"
+        "assert set(web.__all__) <= set(dir(web))\n"
+        "assert all(getattr(web, name) for name in web.__all__)\n"
+        "try:\n    web.nothing\nexcept AttributeError:\n    print('done')"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.stdout == "done\n", child.stderr
 
 
 def test_settings_that_cannot_work_are_told() -> None:
