@@ -102,9 +102,7 @@ class ToolTask:
             self._draft = action.strip() or self._draft
             return self._refuse(parsed)
         read = [*self._context.outside, *self._outside]
-        context = replace(
-            self._context, step=self._steps - 1, outside=read, tools=self._tools
-        )
+        context = replace(self._context, step=self._steps - 1, outside=read, tools=self._tools)
         results = await self._box.call_all(parsed, context)
         self._keep(parsed, results)
         text, facts = _joined(parsed, results)
