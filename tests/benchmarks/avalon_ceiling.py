@@ -178,7 +178,7 @@ class Solver:
         if rejected == MOST_REJECTED - 1:
             worth = self._quest(facts, leader, team, belief)
             return worth, worth
-        worth = [0.0, 0.0]
+        both = [0.0, 0.0]
         following: Place = facts, (leader + 1) % PLAYERS, rejected + 1
         for who, part in voted(belief, facts, team).items():
             for mine in (0, 1):
@@ -186,8 +186,8 @@ class Solver:
                     after = self._quest(facts, leader, team, part)
                 else:
                     after = self.value(following, reduced(part))
-                worth[mine] += mass(part) * after / mass(belief)
-        return worth[0], worth[1]
+                both[mine] += mass(part) * after / mass(belief)
+        return both[0], both[1]
 
     def _quest(self, facts: Facts, leader: int, team: int, belief: Belief) -> float:
         worth = 0.0
