@@ -273,3 +273,19 @@ def test_large_tables_are_not_looked_ahead_at() -> None:
     _, info = Avalon().reset(seed=1, options={"players": 7, "instance": 3})
     assert not any("this quest passes" in each.thought for each in info["candidates"])
     assert info["view"].ahead(info["view"].choices[0]) is None
+
+
+def test_collectors_differ_in_how_sure_they_want_to_be() -> None:
+    env = Avalon()
+    _, info = env.reset(seed=4, options={"instance": 1, "seat": 0, "opponent": "naive"})
+    while info["phase"] != "vote":
+        _, _, _, _, info = env.step(info["candidates"][0].action)
+    notes = info["view"]
+    assert notes.by_votes[notes.seen.table.team] == notes.best < 0.6  # as safe as any, and not sure
+    observation = Observation("", candidates=info["candidates"], info=info)
+    usual = []
+    for bot in WORLD.collectors[:-1]:
+        taken = [bot(observation, random.Random(seed)).action for seed in range(41)]
+        usual.append(max(set(taken), key=taken.count))
+    assert usual.count("I approve.") >= 3
+    assert usual.count("I reject.") >= 5
