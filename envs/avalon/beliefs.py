@@ -200,6 +200,8 @@ class Belief(NamedTuple):
     """By player: the chance of being evil."""
     merlin: tuple[float, ...]
     """By player: the chance of being Merlin."""
+    ways: tuple[tuple[int, int, float], ...]
+    """Sets of evil players, each with who may be Merlin then, and the chance of both."""
 
 
 class Reading:
@@ -289,6 +291,7 @@ class Reading:
         weights: dict[int, float] = {}
         merlin = [0.0] * self._players
         whole = 0.0
+        ways: list[tuple[int, int, float]] = []
         for count, evil, player in found:
             if count - least >= len(_ODDS):
                 continue
@@ -296,6 +299,7 @@ class Reading:
             weights[evil] = weights.get(evil, 0.0) + weight
             merlin[player] += weight
             whole += weight
+            ways.append((evil, player, weight))
         chances = [0.0] * self._players
         for evil, weight in weights.items():
             for player in members(evil):
@@ -304,6 +308,7 @@ class Reading:
             tuple([(evil, weight / whole) for evil, weight in weights.items()]),
             tuple([chance / whole for chance in chances]),
             tuple([chance / whole for chance in merlin]),
+            tuple([(evil, player, weight / whole) for evil, player, weight in ways]),
         )
 
     def exposure(self, evil: int) -> tuple[float, ...]:

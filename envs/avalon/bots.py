@@ -4,7 +4,6 @@ They read `Notes` and the candidates that every arm sees, and know nothing else.
 """
 
 import random
-from itertools import cycle, islice
 
 from forethought.agent.types import Candidate, Observation
 from forethought.envs.avalon.notes import Notes
@@ -64,6 +63,20 @@ def reader(observation: Observation, rng: random.Random) -> Candidate:
     return _taken(observation, say_team(liked))
 
 
+def _waiting(surety: float) -> Bot:
+    """A `reader` that rejects teams that it is not so sure of, and hears how the others vote."""
+
+    def act(observation: Observation, rng: random.Random) -> Candidate:
+        view: Notes = observation.info["view"]
+        table = view.seen.table
+        unsure = observation.info["phase"] == VOTE and view.by_votes[table.team] < surety
+        if unsure and not view.seen.known.is_evil and table.rejected < MOST_REJECTED - 1:
+            return _taken(observation, REJECT)
+        return reader(observation, rng)
+
+    return act
+
+
 def _taken(observation: Observation, action: str) -> Candidate:
     """The candidate of an action; one without a thought where none is offered."""
     for candidate in observation.candidates:
@@ -83,11 +96,19 @@ def _straying(bot: Bot, share: float) -> Bot:
 
 COLLECTORS: tuple[Bot, ...] = tuple(
     _straying(bot, share)
-    for bot, share in zip(
-        islice(cycle((reader, heuristic, reader)), 11),
-        (0.05, 0.05, 0.1, 0.1, 0.1, 0.15, 0.15, 0.2, 0.2, 0.4, 1.0),
-        strict=True,
+    for bot, share in (
+        (reader, 0.05),
+        (_waiting(0.6), 0.05),
+        (_waiting(0.8), 0.1),
+        (heuristic, 0.1),
+        (_waiting(0.7), 0.1),
+        (_waiting(0.95), 0.15),
+        (reader, 0.15),
+        (_waiting(0.6), 0.2),
+        (_waiting(0.9), 0.2),
+        (reader, 0.4),
+        (unguided, 0.0),
     )
 )
-"""Naive and reading players that stray now and then, mostly reading ones, and a random one: 11, a
-number that shares no factor with the seats' turns."""
+"""Reading players, more or less patient, that stray now and then, a naive one, and a random one; 11
+in all, a number that shares no factor with the seats' turns."""

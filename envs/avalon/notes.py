@@ -7,6 +7,7 @@ here can give away another player's role.
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from forethought.envs.avalon.ahead import Prospect, Way, by_vote, turned
 from forethought.envs.avalon.beliefs import (
     Belief,
     Facts,
@@ -18,7 +19,10 @@ from forethought.envs.avalon.beliefs import (
     shares_by_quests,
 )
 from forethought.envs.avalon.players import Seen
-from forethought.envs.avalon.rules import MOST_REJECTED, NAME, NEEDED, OVER, members, teams
+from forethought.envs.avalon.rules import MOST_REJECTED, NAME, OVER, members, teams
+
+LOOKING = 6
+"""Players of the largest table at which a player looks ahead."""
 
 
 class Notes:
@@ -87,35 +91,40 @@ class Notes:
         evil, merlin = self.belief.evil[player], self.belief.merlin[player]
         return merlin + (1 - evil - merlin) * sum(liked) / len(liked)
 
-    def onward(self, team: int) -> tuple[float, float]:
-        """How safe the next quest's team will be if this one passes, and if it fails.
+    def ahead(self, team: int) -> tuple[Prospect, Prospect] | None:
+        """How this quest and the next are likely to go once a team is voted on.
 
-        The mean over who may lead it, each by the published rules; this player proposes the safest.
-        1 where the quest would win the game for good, 0 where it would lose it.
+        The mean over how the roles may be dealt, by the reading of votes; see the module `ahead`.
+
+        Returns:
+            With this player's rejection, and with its approval; `None` at tables of more than
+            `LOOKING` players, where it takes too long.
         """
-        table = self.seen.table
-        needed = self.needed
-        clean = [(evil, p) for evil, p in self.belief.sets if (evil & team).bit_count() < needed]
-        dirty = [(evil, p) for evil, p in self.belief.sets if (evil & team).bit_count() >= needed]
-        won, lost = table.passed + 1 == NEEDED, table.failed + 1 == NEEDED
-        return (
-            1.0 if won else self._onward((*self.facts, (team, 0)), clean),
-            0.0 if lost else self._onward((*self.facts, (team, needed)), dirty),
-        )
+        if self.seen.table.players > LOOKING:
+            return None
+        table, me = self.seen.table, self.seen.known.me
+        players, leader = table.players, (table.leader - me) % table.players
+        turn = turned(team, me, players)
+        rejecting, approving = [0.0, 0.0], [0.0, 0.0]
+        for way, chance in self._ways:
+            no, yes = by_vote(way, self._turned_facts, turn, leader, table.rejected)
+            for place in (0, 1):
+                rejecting[place] += chance * no[place]
+                approving[place] += chance * yes[place]
+        return Prospect(*rejecting), Prospect(*approving)
 
-    def _onward(self, facts: Facts, sets: Sequence[tuple[int, float]]) -> float:
-        whole = sum(chance for _, chance in sets)
-        if not whole:
-            return 0.0
-        players, quest = self.seen.table.players, self.seen.table.quest + 1
-        safe = shares(players, quest, sets)
-        liked = admirers(players, quest, facts)
-        total = max(safe.values())  # where this player leads
-        for player in members(self.seen.others):
-            good = 1 - self.belief.evil[player]
-            own = [safe[team] for team, who in liked.items() if who >> player & 1]
-            total += good * sum(own) / max(1, len(own))
-        return total / players / whole
+    @cached_property
+    def _ways(self) -> Sequence[tuple[Way, float]]:
+        me, players = self.seen.known.me, self.seen.table.players
+        return [
+            (Way(players, turned(evil, me, players), (merlin - me) % players), chance)
+            for evil, merlin, chance in self.belief.ways
+        ]
+
+    @cached_property
+    def _turned_facts(self) -> Facts:
+        me, players = self.seen.known.me, self.seen.table.players
+        return tuple((turned(team, me, players), fails) for team, fails in self.facts)
 
     @property
     def last_leader(self) -> int:

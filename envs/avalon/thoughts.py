@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from forethought.agent.types import Candidate
+from forethought.envs.avalon.ahead import Prospect
 from forethought.envs.avalon.notes import Notes
 from forethought.envs.avalon.rules import MOST_REJECTED, NAME, PROPOSE, VOTE, members, teams
 from forethought.envs.avalon.words import (
@@ -76,15 +77,17 @@ def _proposing(notes: Notes, team: int) -> Candidate:
         f" {round(20 * (notes.best - safe))}, safe {part(notes.by_quests[team])} by quests, with"
         f" me {team >> known.me & 1}, known evil {(team & known.evil).bit_count()}, approvals"
         f" {round(notes.approvals(team))} of {notes.seen.table.players}, a Servant would"
-        f" {int(notes.likes(team))}; {_onward(notes, team)}.",
+        f" {int(notes.likes(team))}{_outlook(notes.ahead(team), False, True)}.",
         action=say_team(team),
     )
 
 
-def _onward(notes: Notes, team: int) -> str:
-    """What a team would lead to."""
-    passed, failed = notes.onward(team)
-    return f"after a pass the next is safe {part(passed)}, after a fail safe {part(failed)}"
+def _outlook(prospects: tuple[Prospect, Prospect] | None, *votes: bool) -> str:
+    """What lies ahead with one of some votes, the best of them."""
+    if prospects is None:
+        return ""
+    best = max(prospects[vote] for vote in votes)
+    return f"; this quest passes {part(best.this)}, this and the next {part(best.both)}"
 
 
 def _voting(notes: Notes) -> tuple[Candidate, ...]:
@@ -95,13 +98,15 @@ def _voting(notes: Notes) -> tuple[Candidate, ...]:
         f" safe {part(notes.by_quests[table.team])} by quests,"
         f" a Servant would approve {int(notes.likes(table.team))}"
     )
+    ahead = notes.ahead(table.team)
     following = (table.leader + 1) % table.players
     return (
-        Candidate(f"I approve this team, {worth}; {_onward(notes, table.team)}.", action=APPROVE),
+        Candidate(f"I approve this team, {worth}{_outlook(ahead, True)}.", action=APPROVE),
         Candidate(
             f"I reject this team, {worth}; the next leader is evil"
             f" {part(notes.belief.evil[following])}, its team safe {part(notes.led_by(following))},"
-            f" rejections would be {table.rejected + 1} of {MOST_REJECTED}.",
+            f" rejections would be {table.rejected + 1} of {MOST_REJECTED}"
+            f"{_outlook(ahead, False)}.",
             action=REJECT,
         ),
     )

@@ -289,6 +289,7 @@ WORLD = World(
     opponents=TRAINING,
     unseen=UNSEEN,
     seats=2,
+    texts=2,
 )
 
 

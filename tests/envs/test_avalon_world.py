@@ -253,19 +253,39 @@ def test_merlin_knows_what_other_leaders_would_propose() -> None:
     assert "Sets of evil players that fit 1, to all 10." in info["state"]
 
 
-def test_a_team_says_what_it_leads_to() -> None:
+def test_a_decision_says_what_lies_ahead() -> None:
     env = Avalon()
-    _, info = env.reset(seed=0, options={"instance": 0, "seat": 1, "opponent": "naive"})
+    _, info = env.reset(seed=0, options={"instance": 0, "seat": 0, "opponent": "naive"})
     over = False
     while not over:
         notes = info["view"]
         table = notes.seen.table
         if info["phase"] in ("propose", "vote"):
             for team in notes.choices:
-                passed, failed = notes.onward(team)
-                assert 0 <= passed <= 1
-                assert 0 <= failed <= 1
-                assert passed == 1 or table.passed < 2
-                assert failed == 0 or table.failed < 2
-            assert "after a pass the next is safe" in info["candidates"][0].thought
-        _, _, over, _, info = env.step(info["candidates"][0].action)
+                for prospect in notes.ahead(team):
+                    assert -1e-9 <= prospect.both <= prospect.this <= 1 + 1e-9
+                    assert prospect.both == prospect.this or table.passed < 2
+            assert all("this quest passes" in each.thought for each in info["candidates"])
+        _, _, over, _, info = env.step(info["candidates"][-1].action)
+
+
+def test_large_tables_are_not_looked_ahead_at() -> None:
+    _, info = Avalon().reset(seed=1, options={"players": 7, "instance": 3})
+    assert not any("this quest passes" in each.thought for each in info["candidates"])
+    assert info["view"].ahead(info["view"].choices[0]) is None
+
+
+def test_collectors_differ_in_how_sure_they_want_to_be() -> None:
+    env = Avalon()
+    _, info = env.reset(seed=4, options={"instance": 1, "seat": 0, "opponent": "naive"})
+    while info["phase"] != "vote":
+        _, _, _, _, info = env.step(info["candidates"][0].action)
+    notes = info["view"]
+    assert notes.by_votes[notes.seen.table.team] == notes.best < 0.6  # as safe as any, and not sure
+    observation = Observation("", candidates=info["candidates"], info=info)
+    usual = []
+    for bot in WORLD.collectors[:-1]:
+        taken = [bot(observation, random.Random(seed)).action for seed in range(41)]
+        usual.append(max(set(taken), key=taken.count))
+    assert usual.count("I approve.") >= 3
+    assert usual.count("I reject.") >= 5
