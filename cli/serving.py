@@ -84,9 +84,13 @@ def _named(name: str) -> list[Tool]:
     except ModuleNotFoundError as error:
         raise ConfigError(f"--tools {name}: {error}") from error
     if found is None:
-        raise UnknownName(f"name in {module}", inside, dir(sys.modules[module]))
+        raise UnknownName(f"name in {module}", inside, filter(_is_public, dir(sys.modules[module])))
     tools = list(found) if isinstance(found, list | tuple) else [found]
     for each in tools:
         if not all(hasattr(each, part) for part in _PARTS):
             raise ConfigError(f"--tools {name}: {each!r} is no tool; decorate it with @tool")
     return tools
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_")

@@ -27,6 +27,7 @@ MAY_NEED_AN_EXTRA = (
     "forethought.cli.demo",
     "forethought.envs.bridges",
     "forethought.envs.engines.on_ray",
+    "forethought.tools.mcp",
 )
 
 _CHILD = """

@@ -1,15 +1,12 @@
 """A server made with the SDK alone, to be connected to: `python mcp_toy.py [stdio | http PORT]`."""
 
-import base64
 import os
-import signal
-import subprocess
 import sys
-import time
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, EmbeddedResource, ResourceLink, TextResourceContents
 
 toy = MCPServer("toy")
@@ -33,7 +30,7 @@ def weather(city: str) -> dict[str, Any]:
     return {"city": city, "degrees": 21.5}
 
 
-@toy.tool()
+@toy.tool(structured_output=False)
 def picture() -> list[Any]:
     """Text and an image."""
     return ["Here it is.", Image(data=b"\x89PNG" + bytes(96), format="png")]
@@ -53,30 +50,10 @@ def papers() -> CallToolResult:
 
 
 @toy.tool()
-def environment() -> dict[str, str]:
-    """All variables."""
-    return dict(os.environ)
-
-
-@toy.tool()
 async def sleep(seconds: float, context: Context[Any]) -> str:
     """Wait."""
     await anyio.sleep(seconds)
     return "rested"
-
-
-@toy.tool()
-def freeze() -> str:
-    """Answer nobody any more."""
-    time.sleep(600)
-    return "never"
-
-
-@toy.tool()
-def stop() -> str:
-    """Stop the process itself, as a debugger would."""
-    os.kill(os.getpid(), signal.SIGSTOP)
-    return "never"
 
 
 @toy.tool()
@@ -86,16 +63,9 @@ def pid() -> int:
 
 
 @toy.tool()
-def breed() -> int:
-    """Start a child that ignores being asked to end."""
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL).pid
-
-
-@toy.tool()
 def fail(why: str) -> str:
     """Object."""
-    raise ValueError(why)
+    raise ToolError(why)
 
 
 @toy.tool()
@@ -108,7 +78,7 @@ def flood(characters: int) -> str:
 def chatter(lines: int) -> str:
     """Write to standard error."""
     for number in range(lines):
-        print(f"line {number} " + "." * 200, file=sys.stderr)
+        sys.stderr.write(f"line {number} " + "." * 200 + "\n")
     return "said"
 
 
@@ -128,7 +98,6 @@ def change() -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["http"]:
-        stateless = len(sys.argv) > 3
-        toy.run("streamable-http", port=int(sys.argv[2]), stateless_http=stateless)
+        toy.run("streamable-http", port=int(sys.argv[2]))
     else:
         toy.run()

@@ -1,8 +1,8 @@
 """One server, connected when it is needed and again after it was lost.
 
-Lives on the background loop. A call that was under way when the server died is never made again: nobody knows what it did. After
-a call that ended badly the server is asked for a sign of life before the next one; a server that
-gives none is ended and started anew. Knows nothing of our tools.
+Lives on the background loop. A call that was under way when the server died is never made again:
+nobody knows what it did. After a call that ended badly the server is asked for a sign of life
+before the next one; a server that gives none is ended and started anew. Knows nothing of our tools.
 """
 
 import asyncio

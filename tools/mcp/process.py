@@ -29,8 +29,10 @@ Streams: TypeAlias = tuple[
 
 LONGEST_LINE = 16 * 2**20
 """Bytes of one message, at most."""
-PATIENCE = 0.5
-"""Seconds a child has to end by itself, and again after it was told to."""
+PATIENCE = 1.5
+"""Seconds a child has to end by itself once its input is closed."""
+TOLD = 0.5
+"""Seconds it has to end after it was told to."""
 _KEPT = 5
 """Lines of standard error that are kept."""
 _WIDTH = 300
@@ -133,7 +135,7 @@ async def _read(
                     report.garbage += bool(line.strip())
                     continue
                 await came.send(SessionMessage(message))
-        await _exited(process, PATIENCE / 5)  # its status says why the output ended
+        await _exited(process, 0.1)  # its status says why the output ended
     finally:
         report.status = process.returncode
         report.gone.set()
@@ -181,9 +183,9 @@ async def _end(process: asyncio.subprocess.Process, report: Report) -> None:
         process.stdin.close()
     if not await _exited(process, PATIENCE):
         _signal(process, signal.SIGTERM)
-        await _exited(process, PATIENCE)
+        await _exited(process, TOLD)
     _signal(process, signal.SIGKILL)  # and whatever it has started and left behind
-    await _exited(process, PATIENCE)
+    await _exited(process, TOLD)
     report.status = process.returncode
     inner = getattr(process, "_transport", None)  # no public name closes it
     if inner is not None:  # a pipe that somebody else holds open must not hold us

@@ -61,13 +61,14 @@ def _bytes(base64: str) -> str:
 
 def _is_said(structured: Any, content: Sequence["ContentBlock"]) -> bool:
     """Whether some text already is the structured content, or the one value wrapped in it."""
-    same = [structured]
-    if isinstance(structured, dict) and set(structured) == {"result"}:
-        same.append(structured["result"])
     texts = [each.text for each in content if isinstance(each, TextContent)]
-    if len(same) == 2 and isinstance(same[1], list):  # some servers send one text for each item
-        texts.append(f"[{','.join(texts)}]")
-    return any(text in same or _parsed(text) in same for text in texts)
+    said = [*texts, *map(_parsed, texts)]
+    if structured in said:
+        return True
+    if not (isinstance(structured, dict) and set(structured) == {"result"}):
+        return False
+    inside = structured["result"]  # some servers give a list as one text for each item
+    return inside in said or inside in (texts, [_parsed(each) for each in texts])
 
 
 def _parsed(text: str) -> Any:
