@@ -145,6 +145,8 @@ def serve_http(
         raise ConfigError(
             f"whoever reaches {host} could call these tools; set a token, or serve on 127.0.0.1"
         )
+    if not 0 <= port < 65536:
+        raise ConfigError(f"port must be 0 to 65535, not {port}")
     if token and len(token) < SHORTEST_TOKEN:
         raise ConfigError(f"a token of fewer than {SHORTEST_TOKEN} characters can be guessed")
     app: ASGIApp = mcp_server(tools, instructions=instructions).streamable_http_app(host=host)
@@ -156,9 +158,11 @@ def serve_http(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise ConfigError(f"cannot listen on {host}, port {port}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
     with listening:
+        # a small answer must not wait for the client to acknowledge the piece before it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listening.getsockname()[1]}/mcp")
         uvicorn.Server(config).run(sockets=[listening])
