@@ -51,7 +51,7 @@ def list_tools(server: Sequence[str], *, as_json: bool) -> None:
     with McpClient(Address(server[0]) if web else Command(server)) as client:
         found = client.tools_sync()
     for each in found:
-        screen.say(Text.assemble((each.name, "bold"), f": {each.description}"))
+        screen.say(Text.assemble((each.name, "bold"), f": {_plain(each.description)}"))
     screen.result(
         {
             "server": client.name,
@@ -94,3 +94,8 @@ def _named(name: str) -> list[Tool]:
 
 def _is_public(name: str) -> bool:
     return not name.startswith("_")
+
+
+def _plain(text: str) -> str:
+    """Foreign text without what could play tricks on a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)

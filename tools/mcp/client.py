@@ -19,7 +19,7 @@ from typing import Any, Self
 from forethought.agent.errors import ConfigError, RunError, ToolError, needs
 from forethought.tools.function import LIMIT, bounded
 from forethought.tools.mcp.background import away, start
-from forethought.tools.mcp.connection import SIGN_OF_LIFE, Connection
+from forethought.tools.mcp.connection import SIGN_OF_LIFE, Broken, Connection, Refused
 from forethought.tools.mcp.places import Place
 from forethought.tools.mcp.wording import as_text
 from forethought.tools.threads import in_thread
@@ -70,7 +70,14 @@ class McpTool:
         return await away(self._call(arguments))
 
     async def _call(self, arguments: Mapping[str, Any]) -> str:
-        result = await self._client.connection.call(self._listed.name, arguments)
+        try:
+            result = await self._client.connection.call(self._listed.name, arguments)
+        except Refused as error:
+            raise ToolError(
+                f"{self._client.name} refused: {error}{await self._change()}"
+            ) from error
+        except Broken as error:
+            raise ToolError(str(error)) from error
         text = bounded(as_text(result), self._limit)
         if result.is_error:
             raise ToolError(text + await self._change())

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
-from forethought.agent.errors import RunError, ToolError, needs
+from forethought.agent.errors import RunError, needs
 from forethought.tools.mcp.places import Place
 from forethought.tools.mcp.process import Report
 
@@ -89,6 +89,9 @@ class Connection:
         self._link: _Link | None = None
         self._closed = False
         self._opening = asyncio.Lock()
+        self._tries = 0
+        self._failure = ""
+        """How the last try to open it failed; empty if it did not."""
 
     async def list_tools(self, seconds: float | None = None) -> list[Tool]:
         """What it offers now.
@@ -103,23 +106,19 @@ class Connection:
         return await self._asked(link, _pages(client), seconds or self._timeout)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool of its own name for it.
+        """Call a tool by the server's name for it.
 
         Raises:
-            ToolError: If there is no result; the message says why.
+            Broken: If there is no result; the message says why.
+            Refused: If the server will not do it.
         """
         try:
-            try:
-                return await self._call(name, arguments)
-            except Refused as error:
-                if str(error) != _ENDED:
-                    raise
-                await self._drop()
-                return await self._call(name, arguments)
+            return await self._call(name, arguments)
         except Refused as error:
-            raise ToolError(f"{self.name} refused: {error}") from error
-        except RunError as error:
-            raise ToolError(str(error)) from error
+            if str(error) != _ENDED:
+                raise
+        await self._drop()
+        return await self._call(name, arguments)
 
     async def close(self) -> None:
         """End the connection for good; a second call does nothing."""
@@ -132,6 +131,7 @@ class Connection:
 
     async def _live(self) -> tuple[_Link, Client]:
         """A connection that can be used, opened if there is none."""
+        before = self._tries
         async with self._opening:
             link = self._link
             if link is not None and link.doubted and not link.report.gone.is_set():
@@ -140,8 +140,19 @@ class Connection:
                 return link, link.opened.result()
             if self._closed:
                 raise Broken(f"the connection to {self.name} was closed")
+            if self._tries != before and self._failure:  # while this call waited for its turn
+                raise Broken(self._failure)
             await self._drop()
-            return await self._open()
+            try:
+                opened = await self._open()
+            except Broken as error:
+                self._failure = str(error)
+                raise
+            else:
+                self._failure = ""
+            finally:
+                self._tries += 1
+            return opened
 
     async def _open(self) -> tuple[_Link, Client]:
         link = self._link = _Link(self._place)
@@ -200,7 +211,7 @@ class Connection:
                 raise Broken(self._lost(link)) from error
             raise Refused(_words(error.code, error.message)) from error
         except (ValidationError, RuntimeError) as error:
-            raise Refused(f"its answer cannot be read: {_first(error)}") from error
+            raise Refused(f"the answer cannot be read: {_first(error)}") from error
         except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             raise Broken(self._lost(link)) from error
         link.doubted = False

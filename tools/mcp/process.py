@@ -52,8 +52,9 @@ class Report:
         self._said: deque[str] = deque(maxlen=_KEPT)
 
     def heard(self, line: bytes) -> None:
-        """Keep a line of standard error."""
+        """Keep a line of standard error, without what could play tricks on a terminal."""
         text = line.decode(errors="replace").strip()
+        text = "".join(each if each.isprintable() else " " for each in text)
         if text:
             self._said.append(text[:_WIDTH])
 

@@ -344,6 +344,24 @@ async def test_a_session_that_the_server_forgot_is_begun_again(web: Callable[...
         await stranger.tools()
 
 
+async def test_calls_that_wait_for_a_server_fail_together() -> None:
+    with McpClient(script("mcp_plain.py", "mute"), start_timeout=0.5) as client:
+        asked = [client.tools() for _ in range(10)]
+        start = time.monotonic()
+        failed = await asyncio.gather(*asked, return_exceptions=True)
+        assert time.monotonic() - start < 4
+        assert all(isinstance(each, RunError) for each in failed)
+
+
+async def test_what_the_server_says_plays_no_tricks_on_a_terminal() -> None:
+    code = "import sys; sys.exit('\\x1b[2Jgone')"
+    with (
+        McpClient(Command([sys.executable, "-c", code])) as client,
+        pytest.raises(RunError, match=r"it last said:  .2Jgone"),
+    ):
+        await client.tools()
+
+
 def test_what_cannot_work_is_said_at_once() -> None:
     with pytest.raises(ConfigError, match="list of words"):
         Command("python server.py")
