@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,11 +82,15 @@ def talk() -> None:
             time.sleep(600)
         if message["method"] == "tools/call" and HOW == "endless":
             say("x" * (17 * 2**20))
-        told = answer(message)
         if HOW == "garbage":
             say('Listening...\n\n{"half": \n\x00\xff[1, 2]\n')
-        if told is not None:
-            say(json.dumps(told) + "\n")
+        threading.Thread(target=reply, args=(message,), daemon=True).start()
+
+
+def reply(message: dict[str, Any]) -> None:
+    told = answer(message)
+    if told is not None:
+        say(json.dumps(told) + "\n")
 
 
 class Door(BaseHTTPRequestHandler):

@@ -180,6 +180,7 @@ class Connection:
         except Refused:
             link.doubted = False  # it lives
         except Broken:
+            link.report.hangs = True
             await link.end()
 
     async def _drop(self) -> None:

@@ -30,7 +30,7 @@ Streams: TypeAlias = tuple[
 LONGEST_LINE = 16 * 2**20
 """Bytes of one message, at most."""
 PATIENCE = 1.5
-"""Seconds a child has to end by itself once its input is closed."""
+"""Seconds a child has to end by itself once its input is closed, unless it was found hanging."""
 TOLD = 0.5
 """Seconds it has to end after it was told to."""
 _KEPT = 5
@@ -47,6 +47,8 @@ class Report:
         """Set when nothing more will come."""
         self.status: int | None = None
         """Exit status of the child, negative for a signal; `None` while it lives."""
+        self.hangs = False
+        """Whether it was found to answer nothing."""
         self.garbage = 0
         """Lines that were no messages."""
         self._said: deque[str] = deque(maxlen=_KEPT)
@@ -182,7 +184,7 @@ async def _end(process: asyncio.subprocess.Process, report: Report) -> None:
     """Close its input, then end the whole group: asked at first, then killed."""
     if process.stdin is not None:
         process.stdin.close()
-    if not await _exited(process, PATIENCE):
+    if not await _exited(process, 0 if report.hangs else PATIENCE):
         _signal(process, signal.SIGTERM)
         await _exited(process, TOLD)
     _signal(process, signal.SIGKILL)  # and whatever it has started and left behind
