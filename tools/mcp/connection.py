@@ -15,6 +15,7 @@ from forethought.tools.mcp.process import Report
 
 with needs("connecting to an MCP server", "pip install 'forethought[mcp]'"):
     import anyio
+    import httpx2
     from mcp import Client, MCPError
     from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, Tool
     from pydantic import ValidationError
@@ -43,6 +44,11 @@ class _Link:
     def __init__(self, place: Place) -> None:
         self.report = Report()
         self.doubted = False
+        """Whether a request ended badly since the last good one."""
+        self.forgotten = False
+        """Whether the server no longer knows it; it ends with its last request."""
+        self.busy = 0
+        """Requests under way."""
         self.opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._scope = anyio.CancelScope()
         self._task = asyncio.create_task(self._hold(place))
@@ -62,6 +68,11 @@ class _Link:
         self.report.gone.set()
         if not self.opened.done():
             self.opened.cancel()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take requests, as far as is known."""
+        return not (self.forgotten or self.report.gone.is_set())
 
     async def end(self) -> None:
         """End it, and wait until nothing of it is left."""
@@ -103,7 +114,10 @@ class Connection:
             RunError: If it cannot be reached or does not answer.
         """
         link, client = await self._live()
-        return await self._asked(link, _pages(client), seconds or self._timeout)
+        try:
+            return await self._asked(link, _pages(client), seconds or self._timeout)
+        except Refused as error:
+            raise Refused(f"{self.name} does not list its tools: {error}") from error
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
         """Call a tool by the server's name for it.
@@ -117,7 +131,6 @@ class Connection:
         except Refused as error:
             if str(error) != _ENDED:
                 raise
-        await self._drop()
         return await self._call(name, arguments)
 
     async def close(self) -> None:
@@ -134,15 +147,15 @@ class Connection:
         before = self._tries
         async with self._opening:
             link = self._link
-            if link is not None and link.doubted and not link.report.gone.is_set():
+            if link is not None and link.doubted and link.usable:
                 await self._test(link)
-            if link is not None and not link.report.gone.is_set():
+            if link is not None and link.usable:
                 return link, link.opened.result()
+            await self._drop()
             if self._closed:
                 raise Broken(f"the connection to {self.name} was closed")
             if self._tries != before and self._failure:  # while this call waited for its turn
                 raise Broken(self._failure)
-            await self._drop()
             try:
                 opened = await self._open()
             except Broken as error:
@@ -175,7 +188,8 @@ class Connection:
     async def _test(self, link: _Link) -> None:
         """Ask for a sign of life; a server that gives none is as good as gone."""
         try:
-            await self._asked(link, _pages(link.opened.result()), min(SIGN_OF_LIFE, self._timeout))
+            sign = link.opened.result().list_tools()
+            await self._asked(link, sign, min(SIGN_OF_LIFE, self._timeout))
             link.doubted = False
         except Refused:
             link.doubted = False  # it lives
@@ -185,7 +199,7 @@ class Connection:
 
     async def _drop(self) -> None:
         link, self._link = self._link, None
-        if link is not None:
+        if link is not None and not (link.forgotten and link.busy):
             await link.end()
 
     async def _asked(self, link: _Link, request: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -195,6 +209,15 @@ class Connection:
             Broken: If there is no answer.
             Refused: If the answer is an error, or cannot be read.
         """
+        link.busy += 1
+        try:
+            return await self._answer(link, request, seconds)
+        finally:
+            link.busy -= 1
+            if link.forgotten and not link.busy:
+                link.report.gone.set()
+
+    async def _answer(self, link: _Link, request: Coroutine[Any, Any, T], seconds: float) -> T:
         task = asyncio.create_task(request)
         try:
             await asyncio.wait({task}, timeout=seconds)
@@ -205,15 +228,24 @@ class Connection:
         link.doubted = True
         if not task.done():
             raise Broken(f"{self.name} gave no result within {seconds:g} s; the call was given up")
+        if task.cancelled():
+            raise Broken(self._lost(link))
         try:
             result = task.result()
         except MCPError as error:
             if error.code == CONNECTION_CLOSED or link.report.gone.is_set():
                 raise Broken(self._lost(link)) from error
-            raise Refused(_words(error.code, error.message)) from error
+            words = _words(error.code, error.message)
+            link.forgotten = link.forgotten or words == _ENDED
+            raise Refused(words) from error
         except (ValidationError, RuntimeError) as error:
             raise Refused(f"the answer cannot be read: {_first(error)}") from error
-        except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
+        except (
+            OSError,
+            httpx2.HTTPError,
+            anyio.ClosedResourceError,
+            anyio.BrokenResourceError,
+        ) as error:
             raise Broken(self._lost(link)) from error
         link.doubted = False
         return result
