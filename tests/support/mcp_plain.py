@@ -29,11 +29,17 @@ def breed() -> int:
     return child.pid
 
 
+def stop() -> None:
+    """Stop the whole process, as a debugger would."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(600)  # the signal may reach another thread first
+
+
 TOOLS: dict[str, Callable[[], object]] = {
     "pid": os.getpid,
     "environment": lambda: json.dumps(dict(os.environ)),
     "sleep": lambda: time.sleep(600),
-    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "stop": stop,
     "breed": breed,
 }
 
