@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # not a plain one: what is collected meanwhile may come here as well
 _loops: list[asyncio.AbstractEventLoop] = []
 """The loop that runs, if it has been started."""
 
@@ -21,7 +21,7 @@ _loops: list[asyncio.AbstractEventLoop] = []
 def _forget() -> None:
     """Threads do not survive a fork: the child starts a loop of its own."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _loops.clear()
 
 
