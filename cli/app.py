@@ -19,6 +19,7 @@ import typer
 
 from forethought.agent.errors import ForethoughtError
 from forethought.cli.learning_commands import learning_app
+from forethought.cli.mcp_commands import mcp_app
 from forethought.cli.options import (
     Concurrency,
     Critic,
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.add_typer(learning_app)
 app.add_typer(records_app)
+app.add_typer(mcp_app, name="mcp")
 
 
 def _show_version(asked: bool) -> None:

@@ -28,6 +28,7 @@ MAY_NEED_AN_EXTRA = (
     "forethought.envs.bridges",
     "forethought.envs.engines.on_ray",
     "forethought.tools.sandbox.monty",
+    "forethought.tools.mcp",
 )
 
 _CHILD = """
