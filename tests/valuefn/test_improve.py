@@ -124,9 +124,8 @@ def test_heads_of_older_texts_are_not_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FORETHOUGHT_CACHE", str(tmp_path))
-    monkeypatch.setattr(module, "DEFAULT_EPISODES", 60)
-    before = default_heads(WORLD, config=SMALL)
-    assert default_heads(replace(WORLD, texts=2), config=SMALL) != before
+    before = default_heads(WORLD, config=SMALL, episodes=60)
+    assert default_heads(replace(WORLD, texts=2), config=SMALL, episodes=60) != before
 
 
 def test_partners_take_their_turns_in_training(tmp_path: Path) -> None:
