@@ -3,6 +3,8 @@
 # make test    every gate: format, lint, types, layers, tests with coverage
 
 PYTHON ?= python3
+# processes that run the tests
+WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
@@ -45,7 +47,7 @@ types: setup
 
 test: export HF_HUB_OFFLINE = 1
 test: lint types
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 clean:
 	rm -rf build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

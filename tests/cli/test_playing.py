@@ -11,7 +11,7 @@ Run = Any
 def test_envs_lists_worlds_and_data(run: Run) -> None:
     listed = run("envs", "--json").json
     worlds = {world["id"]: world for world in listed["envs"]}
-    assert worlds["bargaining-v0"]["unseen"] == ["tit-for-tat"]
+    assert worlds["bargaining-v0"]["unseen"] == ["tit-for-tat", "micro"]
     assert "heuristic" in worlds["bargaining-v0"]["bots"]
     assert [data["id"] for data in listed["datasets"]] == ["casino"]
     text = run("envs").out
@@ -123,7 +123,7 @@ def test_bench_prints_tables_and_needs_no_head_for_bots(run: Run) -> None:
         *("--opponents", "linear,tit-for-tat", "--json"),
     ).json
     assert list(named["by_opponent"]) == ["linear", "tit-for-tat"]
-    assert named["unseen"] == ["tit-for-tat"]
+    assert named["unseen"] == ["tit-for-tat", "micro"]
     assert named["arms"]["heuristic"]["n"] == 4
 
 
