@@ -75,8 +75,6 @@ class _Shopper:
     """Buys the last product opened, though it or another may be better."""
     shuffles: float = 0.0
     """Chance to open any result within the limit, not the first."""
-    by_words: bool = False
-    """Opens the title with most words of the request first."""
     forgets: bool = False
     """Buys without selecting options."""
     fills: bool = False
@@ -114,9 +112,6 @@ class _Shopper:
 
     def _place(self, visit: Visit, left: list[int], rng: random.Random) -> int:
         """The result to open: one not opened yet, or else the best of those opened."""
-        products, words = visit.shop.products, visit.reading.words
-        if self.by_words:
-            left.sort(key=lambda place: -covered(words, products[place].title))
         if self.shuffles and rng.random() < self.shuffles:
             rng.shuffle(left)
         opened = [place for place in visit.listed if place in visit.opened]
@@ -172,10 +167,10 @@ COLLECTORS: tuple[Bot, ...] = (
     _Shopper(),
     _Shopper(shuffles=0.5),
     _Shopper(patience=5),
-    _Shopper(by_words=True),
+    _Shopper(shuffles=1.0),
     _Shopper(patience=1, settles=True),
     _Shopper(patience=1, settles=True, shuffles=1.0),
-    _Shopper(patience=1, settles=True, fills=True, by_words=True),
+    _Shopper(patience=1, settles=True, fills=True, shuffles=0.5),
     _Shopper(forgets=True),
     _careless(_Shopper(), 0.5),
     _careless(_Shopper(shuffles=0.5), 0.5),

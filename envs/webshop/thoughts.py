@@ -76,10 +76,10 @@ def _state_item(visit: Visit) -> str:
 
 
 def _goods(visit: Visit) -> str:
-    """What kind of product is looked at, in two words."""
+    """What kind of product is looked at: whether options are unset, and what it cannot meet."""
     if failings(visit, visit.item):
-        return "failing goods"
-    return "unfinished goods" if to_select(visit) else "complete goods"
+        return "unset failing goods" if to_select(visit) else "failing goods"
+    return "unset goods" if to_select(visit) else "complete goods"
 
 
 def _compared(visit: Visit) -> str:
