@@ -165,9 +165,12 @@ BOTS: Mapping[str, Bot] = MappingProxyType(
 
 COLLECTORS: tuple[Bot, ...] = (
     _Shopper(),
+    _Shopper(searches=0.2),
+    _Shopper(shuffles=0.2),
     _Shopper(shuffles=0.5),
-    _Shopper(patience=5),
     _Shopper(shuffles=1.0),
+    _Shopper(patience=5),
+    _Shopper(patience=7),
     _Shopper(patience=1, settles=True),
     _Shopper(patience=1, settles=True, shuffles=1.0),
     _Shopper(patience=1, settles=True, fills=True, shuffles=0.5),
