@@ -165,18 +165,18 @@ BOTS: Mapping[str, Bot] = MappingProxyType(
 
 COLLECTORS: tuple[Bot, ...] = (
     _Shopper(),
-    _Shopper(searches=0.2),
     _Shopper(shuffles=0.2),
     _Shopper(shuffles=0.5),
-    _Shopper(shuffles=1.0),
     _Shopper(patience=5),
-    _Shopper(patience=7),
+    _careless(_Shopper(), 0.1),
+    _careless(_Shopper(shuffles=0.5), 0.1),
     _Shopper(patience=1, settles=True),
     _Shopper(patience=1, settles=True, shuffles=1.0),
     _Shopper(patience=1, settles=True, fills=True, shuffles=0.5),
     _Shopper(forgets=True),
     _careless(_Shopper(), 0.5),
     _careless(_Shopper(shuffles=0.5), 0.5),
+    _careless(_Shopper(shuffles=1.0), 0.8),
 )
 """Good and bad shoppers, each of whom keeps to a way.
 
