@@ -175,8 +175,9 @@ ROWS: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "objective": "monte-carlo",
             "gamma": 0.99,
             "expectile": 0.5,
-            "members": 3,
+            "members": 5,
             "learning_rate": 3e-3,
+            "weight_decay": 3.0,
             "shares": {"outcome": 1.0, "future": 0.0, "current": 0.0, "other": 0.0},
         },
         "reading": {

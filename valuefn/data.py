@@ -81,11 +81,16 @@ class Dataset:
 
 
 def group_names(traces: Sequence[Trace]) -> list[str]:
-    """What must stay together: a named group, else the instance, else the episode."""
+    """What must stay together: a named group, else the instance, else the episode.
+
+    A group is named by the fact `group` of the episode, or of its outcome where the world names it.
+    """
     instances = {t.episode.instance for t in traces}
     names = []
     for trace in traces:
         group = trace.episode.facts.get("group")
+        if group is None and trace.outcome is not None:
+            group = trace.outcome.facts.get("group")
         if group is not None:
             names.append(f"group {group}")
         elif len(instances) > 1:

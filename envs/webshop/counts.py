@@ -74,3 +74,43 @@ def most_words(visit: Visit, places: list[int]) -> int:
 def tenths(visit: Visit, words: int) -> str:
     """So many words of the request as a share of them, as in `4 in 10`."""
     return f"{round(10 * words / max(1, len(visit.reading.words)))} in 10"
+
+
+def to_select(visit: Visit) -> int:
+    """Options asked for that the product looked at has on offer and that are not selected yet."""
+    reading = visit.reading
+    return offered(reading, visit.product) - selected(reading, visit.chosen)
+
+
+def demands(visit: Visit) -> int:
+    """What a purchase can fail in: each option asked for, and the price."""
+    return len(visit.reading.options) + 1
+
+
+def failings(visit: Visit, place: int) -> int:
+    """Options that a product lacks, and whether it costs too much."""
+    reading, product = visit.reading, visit.shop.products[place]
+    return lacking(reading, product) + (not fits_price(reading, product))
+
+
+def best_other(visit: Visit, than: int | None = None) -> int:
+    """The fewest failings of a product opened before; -1 where there is none.
+
+    Args:
+        visit: The visit so far.
+        than: Place of a product that does not count; the one looked at by default.
+    """
+    if than is None:
+        than = -1 if visit.page in {"search", "results"} else visit.item
+    return min((failings(visit, place) for place in visit.opened if place != than), default=-1)
+
+
+def looks(visit: Visit, left: int) -> int:
+    """How many results of this page can still be opened with time left to select and buy.
+
+    Args:
+        visit: The visit so far.
+        left: Decisions left.
+    """
+    spare = left - len(visit.reading.options) - (0 if visit.page == "results" else 1)
+    return min(len(fresh(visit)), max(0, spare // 2))

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, product
+from itertools import groupby, product, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
@@ -118,20 +118,31 @@ def _draw(product: Product) -> str:
 
 
 def _split(sent_for: Sequence[Product]) -> dict[str, tuple[Errand, ...]]:
-    """Errands by split: whole groups of products are dealt until a split has its share."""
+    """Errands by split: whole groups of products are dealt until a split has its share.
+
+    Within a split the products take turns, so that its first errands are for many products alike.
+    """
     ends, reached = [], 0.0
     for share in SHARES.values():
         reached += share
         ends.append(reached * len(sent_for))
-    dealt: dict[str, list[Errand]] = {name: [] for name in SHARES}
+    dealt: dict[str, list[list[Errand]]] = {name: [] for name in SHARES}
     names, place, begun = list(SHARES), 0, 0
     for _, group in groupby(sent_for, key=_draw):
         while place < len(names) - 1 and begun >= ends[place] - 1e-9:
             place += 1
         for one in group:
-            dealt[names[place]].extend(errands_for(one))
+            errands = list(errands_for(one))
+            random.Random(f"errands {one.asin}").shuffle(errands)
+            dealt[names[place]].append(errands)
             begun += 1
-    return {name: tuple(errands) for name, errands in dealt.items()}
+    return {name: tuple(_in_turns(lists)) for name, lists in dealt.items()}
+
+
+def _in_turns(lists: Sequence[Sequence[Errand]]) -> Iterator[Errand]:
+    """The first of each, then the second of each that has one, and so on."""
+    for turn in zip_longest(*lists):
+        yield from (errand for errand in turn if errand is not None)
 
 
 def open_shop(folder: str | os.PathLike[str] | None = None) -> Shop:

@@ -17,10 +17,13 @@ from forethought.envs.webshop.pages import (
 
 LEVELS = tuple(level / 10 for level in range(1, 11))
 GOALS = (
-    *(Goal(f"The purchase fits by at least {level:.0%}.", weight=0.1) for level in LEVELS),
+    *(Goal(f"The purchase fits by at least {level:.0%}.", weight=0.1) for level in LEVELS[:-1]),
+    Goal(f"The purchase fits by at least {LEVELS[-1]:.0%}.", weight=1.0),
     Goal("Nothing is bought.", kind="feared", weight=0.0),
 )
-"""The outcome vocabulary. Summed over the levels, weight times chance is nearly the reward."""
+"""The outcome vocabulary. With a tenth for every level, weight times chance would sum to nearly the
+reward. A purchase that fits in everything, the success, counts as much as all levels together: what
+is given up by buying what lacks something shows there first."""
 NOTHING = GOALS[-1].text
 RULES = (
     "You are sent to buy one product that fits an instruction as well as possible: the kind of"

@@ -1,24 +1,26 @@
 """What value heads read: the state, and the thoughts with what is known of each.
 
-Both count what can be seen: words of the request that a product's seen text has, options asked for
-that it lacks, the price against the limit, and what selecting an option would leave to be selected.
-They hold no words of products or options, and shares of words in tenths rather than their number,
-by which a head could tell the products it was trained on.
+Both say what decides: what a product could meet of the demands (each option asked for, and the
+price), what is still to be selected, whether a product seen before is better, and how many more
+there is time to look at. A thought names what is done and to what kind of product in two words that
+stand side by side (`buy failing`, `leave failing`), so that a head can learn of each pair by
+itself. They hold no words of products or options, and shares of words in tenths rather than their
+number, by which a head could tell the products it was trained on.
 """
-
-from functools import lru_cache
 
 from forethought.agent.types import Candidate
 from forethought.envs.webshop.counts import (
+    best_other,
     covered,
+    demands,
+    failings,
     fits_price,
     fresh,
-    lacking,
+    looks,
     most_words,
-    offered,
     seen_words,
-    selected,
     tenths,
+    to_select,
 )
 from forethought.envs.webshop.pages import (
     BACK,
@@ -31,8 +33,6 @@ from forethought.envs.webshop.pages import (
     Visit,
     option_labels,
 )
-from forethought.envs.webshop.products import Product
-from forethought.envs.webshop.reading import Reading
 from forethought.envs.webshop.reward import likeness
 
 NEAREST = 3
@@ -46,34 +46,14 @@ def state_text(visit: Visit, left: int) -> str:
         visit: The visit so far.
         left: Decisions left.
     """
-    reading = visit.reading
     parts = [
-        f"Asked for {len(reading.options)} options.",
-        f"Decisions left {left}, searches made {len(visit.searched)}.",
         _STATES[visit.page](visit),
         _best_opened(visit),
+        f"Asked for {len(visit.reading.options)} options.",
+        f"Decisions left {left}, searches made {len(visit.searched)}.",
+        _ahead(visit, left),
     ]
     return " ".join(part for part in parts if part)
-
-
-def _best_opened(visit: Visit) -> str:
-    """The best of the products looked at before, other than the one looked at now."""
-    here = visit.item if visit.page not in {"search", "results"} else -1
-    others = [place for place in visit.opened if place != here]
-    if not others:
-        return "No other product was opened."
-    reading, products = visit.reading, visit.shop.products
-    lacks, words = min(
-        (
-            lacking(reading, products[p]) + (not fits_price(reading, products[p])),
-            -seen_words(visit, p),
-        )
-        for p in others
-    )
-    return (
-        f"Other products opened {len(others)}. The best of them fails in {lacks} of"
-        f" {len(reading.options) + 1} options and price, and has words {tenths(visit, -words)}."
-    )
 
 
 def _state_search(visit: Visit) -> str:
@@ -81,53 +61,55 @@ def _state_search(visit: Visit) -> str:
 
 
 def _state_results(visit: Visit) -> str:
-    return f"On results page {visit.window + 1} of {visit.windows}. {_others(visit)}"
-
-
-def _others(visit: Visit) -> str:
-    """What is left on the page of results."""
-    there = fresh(visit)
-    return (
-        f"Results within the limit not opened {len(there)}, the best title has words"
-        f" {tenths(visit, most_words(visit, there))}."
-    )
+    return f"On results page {visit.window + 1}."
 
 
 def _state_item(visit: Visit) -> str:
     where = {"description": "Reading the description", "features": "Reading the features"}
-    return f"{where.get(visit.page, 'On the item page')} of {_rank(visit)}. {_standing(visit)}"
-
-
-def _rank(visit: Visit) -> str:
-    return f"result {visit.hits.index(visit.item) + 1}"
-
-
-def _standing(visit: Visit) -> str:
-    """How the product that is looked at compares with what is asked for."""
-    reading, product = visit.reading, visit.product
-    asked, names, right = (
-        len(reading.options),
-        len(product.options),
-        selected(reading, visit.chosen),
-    )
-    there = offered(reading, product)
+    chosen = len(visit.chosen)
     return (
-        f"Lacks {asked - there} of {asked} options. Still to select {there - right}, selected as"
-        f" asked {right} of {asked}, otherwise {len(visit.chosen) - right} of {names}. Has"
-        f" words {tenths(visit, seen_words(visit, visit.item))}."
-        f" {_price(reading, product)}"
+        f"{where.get(visit.page, 'On the page')} of {_goods(visit)}, {_compared(visit)}."
+        f" Short of {failings(visit, visit.item)} of {demands(visit)} demands, to select"
+        f" {to_select(visit)}, selected {chosen}. Has words"
+        f" {tenths(visit, seen_words(visit, visit.item))}."
     )
 
 
-@lru_cache(maxsize=65536)
-def _price_words(price: float, limit: float | None) -> str:
-    if limit is None:
-        return "Any price will do."
-    return f"The price is {'within' if price <= limit else 'above'} the limit."
+def _goods(visit: Visit) -> str:
+    """What kind of product is looked at: whether options are unset, and what it cannot meet."""
+    if failings(visit, visit.item):
+        return "unset failing goods" if to_select(visit) else "failing goods"
+    return "unset goods" if to_select(visit) else "complete goods"
 
 
-def _price(reading: Reading, product: Product) -> str:
-    return _price_words(product.price, reading.limit)
+def _compared(visit: Visit) -> str:
+    """The product that is looked at beside the best one opened before."""
+    other = best_other(visit)
+    if other < 0:
+        return "the first opened"
+    here = failings(visit, visit.item)
+    if here == other:
+        return "as good as another"
+    return "better than any other" if here < other else "worse than another"
+
+
+def _best_opened(visit: Visit) -> str:
+    """The best of the products looked at before, other than the one looked at now."""
+    other = best_other(visit)
+    if other < 0:
+        return "No other was opened."
+    return f"The best other one is short of {other} of {demands(visit)} demands."
+
+
+def _ahead(visit: Visit, left: int) -> str:
+    """What there is to look at, and time for."""
+    if visit.page == "search":
+        return ""
+    there = looks(visit, left)
+    if not there:
+        return "Nothing left to look at."
+    words = tenths(visit, most_words(visit, fresh(visit)))
+    return f"Looks left {there}, the best title has words {words}."
 
 
 _STATES = {
@@ -139,16 +121,20 @@ _STATES = {
 }
 
 
-def thoughts(visit: Visit) -> tuple[Candidate, ...]:
+def thoughts(visit: Visit, left: int) -> tuple[Candidate, ...]:
     """What can sensibly be done here, each with what is known of it.
 
     Every button, save that of an option only the value asked for is put forward, or the nearest
     ones where that is not on offer.
+
+    Args:
+        visit: The visit so far.
+        left: Decisions left.
     """
-    return tuple(_THOUGHTS[visit.page](visit))
+    return tuple(_THOUGHTS[visit.page](visit, left))
 
 
-def _to_search(visit: Visit) -> list[Candidate]:
+def _to_search(visit: Visit, left: int) -> list[Candidate]:
     reading = visit.reading
     found = []
     for what, query in reading.searches or (("the instruction", reading.text),):
@@ -158,20 +144,19 @@ def _to_search(visit: Visit) -> list[Candidate]:
     return found
 
 
-def _to_open(visit: Visit) -> list[Candidate]:
+def _to_open(visit: Visit, left: int) -> list[Candidate]:
     products = visit.shop.products
     most = most_words(visit, fresh(visit))
     found = []
     for rank, place in enumerate(visit.listed, start=visit.window * WINDOW + 1):
-        known = _known_of(visit, place, most)
-        thought = f"I open result {rank}. {known} {_price(visit.reading, products[place])}"
+        thought = f"I {_known_of(visit, place, most)}, result {rank}."
         found.append(Candidate(thought, action=f"click[{products[place].asin}]"))
     ways = ((NEXT, "I look at the next page."), (PREVIOUS, "I go to the page before."))
     return [*found, *_ways(visit, ways), _leave(visit)]
 
 
 def _known_of(visit: Visit, place: int, most: int) -> str:
-    """What a result has, opened before or not.
+    """What is done by opening a result, and what is known of it.
 
     Args:
         visit: The visit so far.
@@ -180,15 +165,16 @@ def _known_of(visit: Visit, place: int, most: int) -> str:
     """
     reading, product = visit.reading, visit.shop.products[place]
     if place not in visit.opened:
-        has = covered(reading.words, product.title)
-        return (
-            f"Not opened, its title has words {tenths(visit, has)}, fewer than the best"
-            f" {tenths(visit, most - has)}."
-        )
-    return (
-        f"Opened before, it lacks {lacking(reading, product)} of {len(reading.options)} options and"
-        f" has words {tenths(visit, seen_words(visit, place))}."
-    )
+        kind = "later" if fits_price(reading, product) else "dear"
+        if place == next(iter(fresh(visit)), -1):
+            kind = "next"
+        fewer = tenths(visit, most - covered(reading.words, product.title))
+        return f"open {kind} goods, words fewer than the best {fewer}"
+    short = failings(visit, place)
+    other = best_other(visit, place)
+    kind = "failing" if short else "promising"
+    beside = " and worse than another" if 0 <= other < short else ""
+    return f"reopen {kind} goods{beside}, short of {short} of {demands(visit)} demands"
 
 
 def _ways(visit: Visit, ways: tuple[tuple[str, str], ...]) -> list[Candidate]:
@@ -201,30 +187,30 @@ def _ways(visit: Visit, ways: tuple[tuple[str, str], ...]) -> list[Candidate]:
 
 
 def _leave(visit: Visit) -> Candidate:
-    thought = f"I go back and search for something else, opened so far {len(visit.opened)}."
+    what = _goods(visit) if visit.page not in {"search", "results"} else "these results"
+    thought = f"I drop {what} and search again, opened so far {len(visit.opened)}."
     return Candidate(thought, action=f"click[{BACK}]")
 
 
-def _on_item(visit: Visit) -> list[Candidate]:
-    standing = _standing(visit)
-    found = [Candidate(thought, action=f"click[{label}]") for label, thought in _to_select(visit)]
+def _on_item(visit: Visit, left: int) -> list[Candidate]:
+    goods, beside, short = _goods(visit), _compared(visit), failings(visit, visit.item)
+    about = f"{goods}, {beside}, short of {short} of {demands(visit)} demands"
+    found = [Candidate(thought, action=f"click[{label}]") for label, thought in _to_set(visit)]
     read = visit.opened[visit.item]
-    lacks = lacking(visit.reading, visit.product)
     ways = [
-        (label, f"I read the {label.lower()} of what lacks {lacks} options.")
+        (label, f"I read {goods}, their {label.lower()}.")
         for label in (DESCRIPTION, FEATURES)
         if label not in read
     ]
-    away = f"I leave {_rank(visit)} and look at the others. {_others(visit)} {standing}"
-    ways.append((PREVIOUS, away))
+    ways.append((PREVIOUS, f"I leave {about}. {_ahead(visit, left)}"))
     found += _ways(visit, tuple(ways))
-    buy = Candidate(f"I buy {_rank(visit)} as it is. {standing}", action=f"click[{BUY}]")
-    return [*found, _leave(visit), buy]
+    buy = f"I buy {about}, with {to_select(visit)} options to select. {_ahead(visit, left)}"
+    return [*found, _leave(visit), Candidate(buy, action=f"click[{BUY}]")]
 
 
-def _to_select(visit: Visit) -> list[tuple[str, str]]:
+def _to_set(visit: Visit) -> list[tuple[str, str]]:
     """Option buttons worth a click, with the thought behind each."""
-    wanted = visit.reading.options
+    wanted, goods = visit.reading.options, _goods(visit)
     shown = visit.buttons()
     by_name: dict[str, list[tuple[str, str]]] = {}
     for label, (name, value) in option_labels(visit.product).items():
@@ -237,28 +223,19 @@ def _to_select(visit: Visit) -> list[tuple[str, str]]:
             continue
         exact = [label for label, value in values if value == asked]
         if exact:
-            found.append((exact[0], _selecting(visit)))
+            after = to_select(visit) - 1
+            found.append((exact[0], f"I set {goods} as asked, with {after} options to select."))
             continue
         alike = sorted(((likeness(value, asked), label) for label, value in values), reverse=True)
         change = " instead of another" if name in visit.chosen else ""
         for near, label in alike[:NEAREST]:
             how = f"alike by {round(near / 10)} in 10" if asked else "that nobody asked for"
-            found.append((label, f"I select a value not asked for{change}, {how}."))
+            found.append((label, f"I give {goods} a value not asked for{change}, {how}."))
     return found
 
 
-def _selecting(visit: Visit) -> str:
-    """The thought of selecting one more option as it is asked for."""
-    reading, right = visit.reading, selected(visit.reading, visit.chosen) + 1
-    there = offered(reading, visit.product)
-    return (
-        f"I select an option as asked; still to select would be {there - right}, selected"
-        f" {right} of {len(reading.options)}, lacking {len(reading.options) - there}."
-    )
-
-
-def _on_reading(visit: Visit) -> list[Candidate]:
-    way = Candidate("I go back to the item page.", action=f"click[{PREVIOUS}]")
+def _on_reading(visit: Visit, left: int) -> list[Candidate]:
+    way = Candidate(f"I return to {_goods(visit)}.", action=f"click[{PREVIOUS}]")
     return [way, _leave(visit)]
 
 

@@ -1,9 +1,10 @@
-"""Figures of `webshop-v0` without a head: `python tests/benchmarks/webshop_baselines.py`.
+"""Figures of `webshop-v0`: `python tests/benchmarks/webshop_baselines.py`.
 
 First purchases straight from one search for the whole instruction, without the environment: a
 random product, the first hit, the first hit with the options asked for, and the target wherever it
 is on the first page (the ceiling of one search). Then the scripted policies in the environment, on
-one split. Intervals draw products again, not errands: errands for one product are alike.
+one split, and with `--critic` those of a head and of its control.
+Intervals draw products again, not errands: errands for one product are alike.
 """
 
 import argparse
@@ -13,15 +14,19 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
 from forethought.agent.planners.bot import BotPlanner
+from forethought.agent.planners.rank import Rank
+from forethought.agent.protocols import Planner
 from forethought.envs.rollouts import plan, play
 from forethought.envs.webshop.pages import WINDOW
 from forethought.envs.webshop.products import Product
 from forethought.envs.webshop.reward import judge
 from forethought.envs.webshop.shop import Errand, Shop, open_shop
 from forethought.envs.webshop.world import WORLD
+from forethought.valuefn.critic import load_critic
 
 DRAWS = 1000
 
@@ -84,13 +89,24 @@ def straight(shop: Shop, seed: int) -> dict[str, object]:
     return {name: row([each[name] for each in found], products, seed) for name in found[0]}
 
 
-def played(shop: Shop, split: str, episodes: int, seed: int) -> dict[str, object]:
-    """The scripted policies in the environment."""
+def arms(heads: Sequence[Path]) -> dict[str, Planner]:
+    """The scripted policies, and `rank` with each head and its control."""
+    found: dict[str, Planner] = {name: BotPlanner(name, bot) for name, bot in WORLD.bots.items()}
+    for place, head in enumerate(heads):
+        found[f"rank, head {place}"] = Rank(load_critic(head))
+        found[f"rank+permuted, head {place}"] = Rank(load_critic(head / "permuted"))
+    return found
+
+
+def played(
+    shop: Shop, split: str, episodes: int, seed: int, heads: Sequence[Path]
+) -> dict[str, object]:
+    """What the arms bring in the environment."""
     report: dict[str, object] = {}
     planned = plan(WORLD, split=split, episodes=episodes, seed=seed)
     products = [shop.errand(episode.instance).target.asin for episode in planned]
-    for name, bot in WORLD.bots.items():
-        traces = asyncio.run(play(WORLD, BotPlanner(name, bot), planned))
+    for name, planner in arms(heads).items():
+        traces = asyncio.run(play(WORLD, planner, planned))
         rewards = [trace.outcome.reward if trace.outcome else 0.0 for trace in traces]
         steps = fmean(len(trace.steps) for trace in traces)
         report[name] = {**row(rewards, products, seed), "steps": round(steps, 2)}
@@ -102,11 +118,14 @@ def main() -> None:
     parser.add_argument("--split", default="test", choices=tuple(WORLD.splits))
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--critic", type=Path, action="append", default=[], metavar="HEAD")
     given = parser.parse_args()
     shop = open_shop()
     report = {
         "one search, all errands": straight(shop, given.seed),
-        f"played, {given.split}": played(shop, given.split, given.episodes, given.seed),
+        f"played, {given.split}": played(
+            shop, given.split, given.episodes, given.seed, given.critic
+        ),
     }
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
 

@@ -123,7 +123,7 @@ def test_bench_prints_tables_and_needs_no_head_for_bots(run: Run) -> None:
         *("--opponents", "linear,tit-for-tat", "--json"),
     ).json
     assert list(named["by_opponent"]) == ["linear", "tit-for-tat"]
-    assert named["unseen"] == ["tit-for-tat", "micro"]
+    assert named["unseen"] == ["tit-for-tat"]
     assert named["arms"]["heuristic"]["n"] == 4
 
 

@@ -16,6 +16,7 @@ from forethought.agent.errors import ConfigError, DataError, MissingExtra
 from forethought.agent.types import Candidate, Observation
 from forethought.envs.check import check_environment, shown
 from forethought.envs.options import PLACE
+from forethought.envs.plans import plan
 from forethought.envs.registry import get_world
 from forethought.envs.webshop import shop as shops
 from forethought.envs.webshop.products import FOLDER, LABELS, PRODUCTS, read_products
@@ -23,6 +24,8 @@ from forethought.envs.webshop.reading import read_instruction
 from forethought.envs.webshop.shop import open_shop
 from forethought.envs.webshop.text import GOALS, NOTHING
 from forethought.envs.webshop.world import SPLITS, WORLD, WebShop, webshop_world
+from forethought.valuefn.data import group_names
+from forethought.valuefn.improve import collect
 
 pytest.importorskip("bm25s")
 DATA = Path(os.environ.get(PLACE, "nowhere")) / FOLDER
@@ -111,16 +114,18 @@ def test_an_errand_from_search_to_purchase(folder: Path) -> None:
     assert "click[Next >]" in info["legal_actions"]
     text, _, _, info = go(env, "click[b003]")
     assert "size: [small | low] [tall]" in text
-    assert "Lacks 0 of 2 options. Still to select 2, selected as asked 0 of 2" in info["state"]
+    assert "unset goods, the first opened. Short of 0 of 3 demands, to select 2" in info["state"]
     told = [c.thought for c in info["candidates"]]
-    assert "I select an option as asked; still to select would be 1, selected 1 of 2" in told[0]
+    assert told[0] == "I set unset goods as asked, with 1 options to select."
+    assert told[-1].startswith("I buy unset goods, the first opened, short of 0 of 3 demands")
     text, _, _, info = go(env, "click[Small | Low]", "click[red]")
     assert "[red] (selected)" in text
-    assert "Still to select 0, selected as asked 2 of 2, otherwise 0 of 2" in info["state"]
+    assert "On the page of complete goods" in info["state"]
+    assert "to select 0, selected 2" in info["state"]
     text, _, _, info = go(env, "click[Description]")
     assert "Gives a warm light." in text
     text, _, _, info = go(env, "click[< Prev]")
-    assert "selected as asked 2 of 2" in info["state"]
+    assert "to select 0, selected 2" in info["state"]
     before = info["state"]
     text, _, _, info = go(env, "click[Features]", "click[< Prev]")
     assert "Has words 8 in 10" in info["state"]
@@ -131,6 +136,7 @@ def test_an_errand_from_search_to_purchase(folder: Path) -> None:
     assert info["outcome"].success
     assert info["outcome"].missed == (NOTHING,)
     assert info["outcome"].facts["options"] == 2
+    assert info["outcome"].facts["group"] == "B003"
 
 
 def test_options_are_forgotten_on_leaving_and_kept_options_are_counted(folder: Path) -> None:
@@ -138,9 +144,30 @@ def test_options_are_forgotten_on_leaving_and_kept_options_are_counted(folder: P
     env.reset(options={"instance": errand_for(folder, "B003")})
     go(env, "search[floor desk lamp 3]", "click[B003]", "click[tall]")
     _, _, _, info = go(env, "click[< Prev]")
-    assert any("Opened before, it lacks 0 of 2" in c.thought for c in info["candidates"])
+    assert any("reopen promising goods, short of 0 of 3" in c.thought for c in info["candidates"])
     _, _, _, info = go(env, "click[B003]")
-    assert "otherwise 0 of 2" in info["state"]
+    assert "to select 2, selected 0" in info["state"]
+
+
+def test_what_is_on_offer_and_what_was_seen_decide_the_words(folder: Path) -> None:
+    env = WebShop(folder)
+    env.reset(options={"instance": errand_for(folder, "B003")})
+    _, _, _, info = go(env, "search[lamp]")
+    said = {c.action: c.thought for c in info["candidates"]}
+    first, second = [action for action in info["legal_actions"] if "click[B" in action][:2]
+    assert said[first].startswith("I open next goods")
+    assert said[second].startswith("I open later goods")
+    assert "Looks left 6" in info["state"]
+    go(env, "click[Back to Search]", "search[floor lamp model 1]", "click[B001]")
+    _, _, _, info = go(env, "click[< Prev]")
+    assert "The best other one is short of 2 of 3 demands." in info["state"]
+    _, _, _, info = go(env, "click[B001]")
+    assert any(c.thought.startswith("I leave failing goods, the first") for c in info["candidates"])
+    _, _, _, info = go(env, "click[Back to Search]", "search[desk lamp 3]", "click[B003]")
+    leave = next(c.thought for c in info["candidates"] if c.action == "click[< Prev]")
+    assert "better than any other" in leave
+    _, _, _, info = go(env, "click[tall]", "click[red]")
+    assert "to select 1, selected 2" in info["state"]
 
 
 @pytest.mark.parametrize(
@@ -284,8 +311,12 @@ def play(env: WebShop, name: str, instance: int) -> float:
 @real
 def test_the_release_has_6910_errands_split_by_product() -> None:
     shop = open_shop()
-    assert dict(shop.splits) == dict(SPLITS)
-    assert sum(map(len, SPLITS.values())) == 6910
+    assert sum(map(len, shop.splits.values())) == 6910
+    assert shop.splits["test"] == SPLITS["test"]
+    for name, most in (("train", 12), ("validation", 20)):
+        some = [shop.errand(number).target.asin for number in SPLITS[name]]
+        assert max(map(some.count, some)) == most
+        assert set(some) == {errand.target.asin for errand in shop.errands[name]}
     split_of: dict[str, str] = {}
     for name, errands in shop.errands.items():
         for errand in errands:
@@ -303,6 +334,17 @@ def test_scripted_shoppers_do_as_well_as_was_measured() -> None:
         for name in WORLD.bots
     }
     assert means["unguided"] < 0.3 < 0.6 < means["heuristic"] < means["first-offering"]
+    assert means["careful"] > means["heuristic"]
+
+
+@real
+def test_collectors_play_to_the_end_and_differ() -> None:
+    planned = plan(WORLD, split="train", episodes=4 * len(WORLD.collectors), seed=0)
+    traces = collect(WORLD, planned)
+    assert all(trace.outcome is not None and trace.outcome.finished for trace in traces)
+    ways = {tuple(step.decision.candidate.thought[:9] for step in t.steps) for t in traces}
+    assert len(ways) > 15
+    assert len(set(group_names(traces))) < len({t.episode.instance for t in traces})
 
 
 @real
