@@ -201,7 +201,8 @@ Chosen by cross-validation on nine tenths of PersuasionForGood; give it a `focus
 `reading` is for such talks as well: the mean of eight readers, better than `talk`, and blind to
 thoughts.
 `short` and `errand` are quick to train, on logs of sensible play that strays now and then. `errand`
-discounts, so that decisions that lead nowhere cost something. They are those of the courses of
+discounts, so that decisions that lead nowhere cost something, and is held back by its penalty on
+weights, since there are few products to learn from. They are those of the courses of
 `avalon-v0` and `webshop-v0`.
 """
 

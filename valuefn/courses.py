@@ -30,7 +30,11 @@ COURSES: Mapping[str, Course] = MappingProxyType(
         "webshop-v0": Course("errand", episodes=5000, rounds=1, near=0.05, far=0.03),
     }
 )
-"""Courses by world id. Chosen on validation episodes; the worlds' pages say how."""
+"""Courses by world id. Chosen on validation episodes; the worlds' pages say how.
+
+That of `webshop-v0` was chosen on one or two seeds and then trained as it stands on three, which have
+0.835 to 0.851 on validation; the round of play brings little there.
+"""
 
 USUAL = Course()
 """The course of every other world."""
