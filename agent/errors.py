@@ -59,14 +59,18 @@ class UnknownName(UserError):
     Args:
         kind: What was looked for, as in "environment".
         name: The name given.
-        known: The names that exist; the nearest is suggested.
+        known: The names that exist; the nearest is suggested, and of many only the first are told.
     """
+
+    _MANY = 24
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}; {hint}known: {', '.join(names) or 'none'}")
+        told = ", ".join(names[: self._MANY]) or "none"
+        rest = f" and {len(names) - self._MANY} more" if len(names) > self._MANY else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}known: {told}{rest}")
 
 
 class DataError(UserError):
