@@ -32,8 +32,8 @@ COURSES: Mapping[str, Course] = MappingProxyType(
 )
 """Courses by world id. Chosen on validation episodes; the worlds' pages say how.
 
-That of `webshop-v0` was chosen on one or two seeds and then trained as it stands on three, which have
-0.835 to 0.851 on validation; the round of play brings little there.
+That of `webshop-v0` was chosen on one or two seeds and then trained as it stands on three, which
+have 0.835 to 0.851 on validation; the round of play brings little there.
 """
 
 USUAL = Course()

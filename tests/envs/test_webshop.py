@@ -16,7 +16,6 @@ from forethought.agent.errors import ConfigError, DataError, MissingExtra
 from forethought.agent.types import Candidate, Observation
 from forethought.envs.check import check_environment, shown
 from forethought.envs.options import PLACE
-from forethought.envs.plans import plan
 from forethought.envs.registry import get_world
 from forethought.envs.webshop import shop as shops
 from forethought.envs.webshop.products import FOLDER, LABELS, PRODUCTS, read_products
@@ -24,8 +23,6 @@ from forethought.envs.webshop.reading import read_instruction
 from forethought.envs.webshop.shop import open_shop
 from forethought.envs.webshop.text import GOALS, NOTHING
 from forethought.envs.webshop.world import SPLITS, WORLD, WebShop, webshop_world
-from forethought.valuefn.data import group_names
-from forethought.valuefn.improve import collect
 
 pytest.importorskip("bm25s")
 DATA = Path(os.environ.get(PLACE, "nowhere")) / FOLDER
@@ -335,16 +332,6 @@ def test_scripted_shoppers_do_as_well_as_was_measured() -> None:
     }
     assert means["unguided"] < 0.3 < 0.6 < means["heuristic"] < means["first-offering"]
     assert means["careful"] > means["heuristic"]
-
-
-@real
-def test_collectors_play_to_the_end_and_differ() -> None:
-    planned = plan(WORLD, split="train", episodes=4 * len(WORLD.collectors), seed=0)
-    traces = collect(WORLD, planned)
-    assert all(trace.outcome is not None and trace.outcome.finished for trace in traces)
-    ways = {tuple(step.decision.candidate.thought[:9] for step in t.steps) for t in traces}
-    assert len(ways) > 15
-    assert len(set(group_names(traces))) < len({t.episode.instance for t in traces})
 
 
 @real
