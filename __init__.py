@@ -3,9 +3,9 @@
 The public face. Names resolve on first use, so that importing this loads neither torch nor any SDK.
 """
 
-from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
     from forethought.agent.agent import Agent
@@ -39,34 +39,20 @@ __all__ = [
     "tool",
 ]
 
-_HOMES = MappingProxyType(
+__getattr__, __dir__ = lazy(
+    __name__,
     {
-        "Agent": "forethought.agent.agent",
-        "Budget": "forethought.agent.budget",
-        "Candidate": "forethought.agent.types",
-        "Estimate": "forethought.agent.types",
-        "Goal": "forethought.agent.types",
-        "RunContext": "forethought.agent.protocols",
-        "ScriptedCritic": "forethought.agent.critics",
-        "ScriptedModel": "forethought.agent.models.scripted",
-        "ToolError": "forethought.agent.errors",
-        "Trace": "forethought.agent.types",
-        "load_critic": "forethought.valuefn.critic",
-        "load_model": "forethought.agent.models.names",
-        "read_traces": "forethought.agent.trace",
-        "run_episode": "forethought.agent.loop",
-        "tool": "forethought.tools.function",
-    }
+        "agent.agent": ("Agent",),
+        "agent.budget": ("Budget",),
+        "agent.critics": ("ScriptedCritic",),
+        "agent.errors": ("ToolError",),
+        "agent.loop": ("run_episode",),
+        "agent.models.names": ("load_model",),
+        "agent.models.scripted": ("ScriptedModel",),
+        "agent.protocols": ("RunContext",),
+        "agent.trace": ("read_traces",),
+        "agent.types": ("Candidate", "Estimate", "Goal", "Trace"),
+        "tools.function": ("tool",),
+        "valuefn.critic": ("load_critic",),
+    },
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

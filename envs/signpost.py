@@ -13,6 +13,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
+from forethought.envs.options import checked
 from forethought.envs.registry import World
 
 COLOURS = ("red", "blue", "green", "white", "black", "amber")
@@ -35,7 +36,7 @@ class Signpost:
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Meet a sign; option `instance` chooses its colour, else the seed does."""
-        instance = (options or {}).get("instance", seed or 0)
+        instance = checked("signpost-v0", options).get("instance", seed or 0)
         self._colour = random.Random(f"signpost {instance}").choice(COLOURS)
         text = f"The sign is {self._colour}."
         candidates = tuple(

@@ -1,24 +1,17 @@
 """What an agent can call; names resolve on first use."""
 
-from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
     from forethought.tools.sandbox.tool import python
 
 __all__ = ["python"]
 
-_HOMES = MappingProxyType({"python": "forethought.tools.sandbox.tool"})
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "sandbox.tool": ("python",),
+    },
+)

@@ -3,8 +3,9 @@
 Names resolve on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
     from forethought.agent.models.anthropic import AnthropicModel
@@ -37,31 +38,18 @@ __all__ = [
     "model_schemes",
 ]
 
-_MODULES = {
-    "AnthropicModel": "anthropic",
-    "BuiltinModel": "llamacpp",
-    "Cached": "cache",
-    "FunctionModel": "scripted",
-    "Limited": "limits",
-    "Limiter": "limits",
-    "LlamaCppModel": "llamacpp",
-    "LocalModel": "local",
-    "OpenAIModel": "openai",
-    "Priced": "prices",
-    "ScriptedModel": "scripted",
-    "allow_requests": "requests",
-    "forbid_requests": "requests",
-    "load_model": "names",
-    "load_prices": "prices",
-    "model_schemes": "names",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "anthropic": ("AnthropicModel",),
+        "cache": ("Cached",),
+        "limits": ("Limited", "Limiter"),
+        "llamacpp": ("BuiltinModel", "LlamaCppModel"),
+        "local": ("LocalModel",),
+        "names": ("load_model", "model_schemes"),
+        "openai": ("OpenAIModel",),
+        "prices": ("Priced", "load_prices"),
+        "requests": ("allow_requests", "forbid_requests"),
+        "scripted": ("FunctionModel", "ScriptedModel"),
+    },
+)

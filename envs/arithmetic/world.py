@@ -9,6 +9,7 @@ from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
 from forethought.envs.arithmetic.evaluate import LONGEST, Number, evaluate
 from forethought.envs.arithmetic.problems import Problem, problem
+from forethought.envs.options import checked
 from forethought.envs.registry import SPLITS, World
 
 CALLS = 4
@@ -106,9 +107,7 @@ def read_instance(world: str, seed: int | None, options: Mapping[str, Any]) -> i
     Raises:
         ConfigError: If an option makes no sense.
     """
-    unknown = set(options) - {"instance", "seat", "opponent"}
-    if unknown:
-        raise ConfigError(f"{world} has no option {', '.join(sorted(unknown))}")
+    options = checked(world, options)
     if options.get("seat") or options.get("opponent"):
         raise ConfigError(f"{world} has one seat, 0, and no opponents")
     instance = options.get("instance")

@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 from forethought.agent.errors import ConfigError
 from forethought.envs.avalon.rules import ASSASSIN, MERLIN, MINION, SERVANT, cast
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 
 SEATS = (SERVANT, MERLIN, MINION, ASSASSIN)
 """The role behind each number of the option `seat`."""
-OPTIONS = frozenset(
-    {"instance", "seat", "role", "opponent", "players", "roles", "discussion"},
-)
+OPTIONS = ("role", "players", "roles", "discussion")
+"""Beside those of every world."""
 
 
 class Chosen(NamedTuple):
@@ -41,16 +40,12 @@ def options_of(options: Mapping[str, Any]) -> Chosen:
     Raises:
         ConfigError: If one makes no sense, or the game has no such role.
     """
-    unknown = set(options) - OPTIONS
-    if unknown:
-        raise ConfigError(f"avalon-v0 has no option {', '.join(sorted(unknown))}")
+    options = checked("avalon-v0", options, *OPTIONS)
     players = read_number(options, "players", int, 5)
     specials = _names(options.get("roles") or ())
     role = options.get("role")
     if role is None:
-        seat = read_number(options, "seat", int, 0)
-        if not 0 <= seat < len(SEATS):
-            raise ConfigError(f"seat must be 0 to {len(SEATS) - 1}, not {seat}")
+        seat = read_seat(options, len(SEATS))
         role = SEATS[seat]
     there = cast(players, specials)
     if role not in there:

@@ -16,7 +16,6 @@ from functools import cache
 from itertools import product
 from types import MappingProxyType
 
-from forethought.agent.errors import ConfigError
 from forethought.envs.bargaining.rules import (
     MAX_ITEMS,
     MIN_ITEMS,
@@ -25,6 +24,7 @@ from forethought.envs.bargaining.rules import (
     compatible,
     value_vectors,
 )
+from forethought.envs.options import find_number
 from forethought.envs.registry import SPLITS
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
@@ -103,11 +103,5 @@ def instance_by_number(number: int) -> Instance:
     Raises:
         ConfigError: If there is no such instance.
     """
-    for split, numbers in numbers_by_split().items():
-        if number in numbers:
-            return split_instances(split)[number - numbers.start]
-    ranges = ", ".join(
-        f"{split} {numbers.start} to {numbers.stop - 1}"
-        for split, numbers in numbers_by_split().items()
-    )
-    raise ConfigError(f"bargaining-v0 has no instance {number}; it has {ranges}")
+    split, place = find_number("bargaining-v0", number, numbers_by_split())
+    return split_instances(split)[place]

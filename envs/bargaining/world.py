@@ -31,7 +31,7 @@ from forethought.envs.bargaining.text import (
     state_text,
     thoughts,
 )
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 from forethought.envs.registry import Bot, World
 
 SUCCESS_POINTS = 5
@@ -70,16 +70,11 @@ class Bargaining:
             ConfigError: If another option makes no sense.
         """
         self._game = None
-        options = options or {}
-        unknown = set(options) - {"instance", "seat", "opponent", "discount"}
-        if unknown:
-            raise ConfigError(f"bargaining-v0 has no option {', '.join(sorted(unknown))}")
+        options = checked("bargaining-v0", options, "discount")
         self._rng = random.Random(f"bargaining {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
         instance = instance_by_number(read_number(options, "instance", int, anywhere))
-        self._seat = read_number(options, "seat", int, 0)
-        if self._seat not in (0, 1):
-            raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
+        self._seat = read_seat(options, 2)
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         self._act = self._opposing(self._opponent)
         discount = read_number(options, "discount", float, 1.0)

@@ -17,7 +17,7 @@ from forethought.agent.errors import ConfigError, UnknownName, needs
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
 from forethought.envs.bridges.arrays import allowed, describe
 from forethought.envs.bridges.own_random import OwnRandom
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number
 from forethought.envs.registry import SPLITS, World
 
 with needs("Gymnasium", "pip install 'forethought[gymnasium]'"):
@@ -88,9 +88,7 @@ class Gymnasium:
         Raises:
             ConfigError: If an option makes no sense.
         """
-        options = options or {}
-        if unknown := set(options) - {"instance", "seat", "opponent"}:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         drawn = random.Random(f"{self.id} {seed}").choice(SPLITS["train"])
         instance = read_number(options, "instance", int, drawn)
         self._own = OwnRandom(f"{self.id} {instance}", numpy=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, EnvironmentFailed, UnknownName, needs
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 from forethought.envs.registry import SPLITS, World
 
 with needs("OpenSpiel", "pip install 'forethought[openspiel]'"):
@@ -82,14 +82,10 @@ class OpenSpiel:
             ConfigError: If another option makes no sense.
         """
         self._state = None
-        options = options or {}
-        if unknown := set(options) - {"instance", "seat", "opponent"}:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         self._rng = random.Random(f"{self.id} {seed}")
         instance = read_number(options, "instance", int, self._rng.choice(SPLITS["train"]))
-        self._seat = read_number(options, "seat", int, 0)
-        if not 0 <= self._seat < self.seats:
-            raise ConfigError(f"seat must be 0 to {self.seats - 1}, not {self._seat}")
+        self._seat = read_seat(options, self.seats)
         self._opponent = str(options.get("opponent") or self._rng.choice(sorted(self._players)))
         if self._opponent not in self._players:
             raise UnknownName("opponent", self._opponent, self._players)

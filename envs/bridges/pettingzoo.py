@@ -18,7 +18,7 @@ from forethought.agent.errors import ConfigError, EnvironmentFailed, UnknownName
 from forethought.agent.types import Candidate, Goal, Observation, Outcome
 from forethought.envs.bridges.arrays import allowed, describe
 from forethought.envs.bridges.own_random import OwnRandom
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 from forethought.envs.registry import SPLITS, World
 
 with needs("PettingZoo", "pip install 'forethought[pettingzoo]'"):
@@ -92,14 +92,10 @@ class PettingZoo:
             EnvironmentFailed: If the episode ends before the agent is asked.
         """
         self._going = False
-        options = options or {}
-        if unknown := set(options) - {"instance", "seat", "opponent"}:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         self._rng = random.Random(f"{self.id} {seed}")
         instance = read_number(options, "instance", int, self._rng.choice(SPLITS["train"]))
-        seat = read_number(options, "seat", int, 0)
-        if not 0 <= seat < len(self.agents):
-            raise ConfigError(f"seat must be 0 to {len(self.agents) - 1}, not {seat}")
+        seat = read_seat(options, len(self.agents))
         self._agent = self.agents[seat]
         if not isinstance(self._env.action_space(self._agent), Discrete):
             raise ConfigError(f"{self.id}: the actions of {self._agent} are not counted")

@@ -14,7 +14,7 @@ from typing import Any
 from forethought.agent.errors import ConfigError, UnknownName, needs
 from forethought.agent.types import Goal, Outcome
 from forethought.envs.bridges.own_random import OwnRandom
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number
 from forethought.envs.registry import SPLITS, World
 
 with needs("reasoning-gym", "pip install 'forethought[reasoning-gym]'"):
@@ -53,9 +53,7 @@ class ReasoningGym:
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
         """Ask a question; option `instance` chooses it, else the seed does."""
-        options = options or {}
-        if unknown := set(options) - {"instance", "seat", "opponent"}:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         drawn = random.Random(f"{self.id} {seed}").choice(SPLITS["train"])
         self._deal(read_number(options, "instance", int, drawn))
         question = str(self._entry["question"]).strip()

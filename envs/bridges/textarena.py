@@ -24,7 +24,7 @@ from forethought.envs.bridges.textarena_recruit import RECRUIT
 from forethought.envs.bridges.textarena_scorable import scorable
 from forethought.envs.bridges.textarena_trades import TRADES
 from forethought.envs.bridges.textarena_usedcar import USED_CAR
-from forethought.envs.options import data_folder, read_number
+from forethought.envs.options import checked, data_folder, read_number, read_seat
 from forethought.envs.registry import SPLITS, World
 
 with needs("TextArena", "pip install 'forethought[textarena]'"):
@@ -102,14 +102,10 @@ class TextArena:
             ConfigError: If another option makes no sense, or the game cannot be begun.
         """
         self._env = None
-        options = options or {}
-        if unknown := set(options) - {"instance", "seat", "opponent"}:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         self._rng = random.Random(f"{self.id} {seed}")
         instance = read_number(options, "instance", int, self._rng.choice(SPLITS["train"]))
-        self._seat = read_number(options, "seat", int, 0)
-        if not 0 <= self._seat < self.game.players:
-            raise ConfigError(f"seat must be 0 to {self.game.players - 1}, not {self._seat}")
+        self._seat = read_seat(options, self.game.players)
         self._opponent = self._choose(str(options.get("opponent") or ""))
         for _ in range(DEALS):
             self._own = OwnRandom(f"{self.id} {instance}", numpy=self._draws_from_numpy)

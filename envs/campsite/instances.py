@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from forethought.agent.errors import ConfigError
 from forethought.envs.campsite.rules import Priorities
 from forethought.envs.casino_data import Split, load
+from forethought.envs.options import find_number
 from forethought.envs.registry import SPLITS
 
 NAMES: Mapping[str, Split] = MappingProxyType(
@@ -61,11 +61,5 @@ def instance_by_number(number: int) -> Instance:
     Raises:
         ConfigError: If there is no such instance.
     """
-    for split, numbers in numbers_by_split().items():
-        if number in numbers:
-            return split_instances(split)[number - numbers.start]
-    ranges = ", ".join(
-        f"{split} {numbers.start} to {numbers.stop - 1}"
-        for split, numbers in numbers_by_split().items()
-    )
-    raise ConfigError(f"campsite-v0 has no instance {number}; it has {ranges}")
+    split, place = find_number("campsite-v0", number, numbers_by_split())
+    return split_instances(split)[place]

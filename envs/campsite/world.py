@@ -14,7 +14,7 @@ from forethought.envs.campsite.scene import Scene, View, describe
 from forethought.envs.campsite.tactics import TEMPERS, TRAINING, UNSEEN, Temper, act, neighbour
 from forethought.envs.campsite.text import GOALS, RULES, observe, thoughts
 from forethought.envs.casino import SUCCESS_POINTS
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 from forethought.envs.registry import World
 
 
@@ -49,16 +49,11 @@ class Campsite:
             ConfigError: If another option makes no sense.
         """
         self._scene = None
-        options = options or {}
-        unknown = set(options) - {"instance", "seat", "opponent"}
-        if unknown:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         self._rng = random.Random(f"campsite {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
         scene = Scene(instance_by_number(read_number(options, "instance", int, anywhere)))
-        self._seat = read_number(options, "seat", int, 0)
-        if self._seat not in (0, 1):
-            raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
+        self._seat = read_seat(options, 2)
         opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         if opponent not in TEMPERS:
             raise UnknownName("opponent", opponent, TEMPERS)

@@ -11,8 +11,8 @@ from functools import cache
 from itertools import product
 from types import MappingProxyType
 
-from forethought.agent.errors import ConfigError
 from forethought.envs.haggling.rules import MARKS, Instance
+from forethought.envs.options import find_number
 from forethought.envs.registry import SPLITS
 
 ITEMS: Mapping[str, int] = MappingProxyType(
@@ -92,11 +92,5 @@ def instance_by_number(number: int) -> Instance:
     Raises:
         ConfigError: If there is no such instance.
     """
-    for split, numbers in numbers_by_split().items():
-        if number in numbers:
-            return split_instances(split)[number - numbers.start]
-    ranges = ", ".join(
-        f"{split} {numbers.start} to {numbers.stop - 1}"
-        for split, numbers in numbers_by_split().items()
-    )
-    raise ConfigError(f"haggling-v0 has no instance {number}; it has {ranges}")
+    split, place = find_number("haggling-v0", number, numbers_by_split())
+    return split_instances(split)[place]

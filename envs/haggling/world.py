@@ -33,7 +33,7 @@ from forethought.envs.haggling.text import (
     state_text,
     thoughts,
 )
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number, read_seat
 from forethought.envs.registry import World
 
 SUCCESS_TENTHS = 5
@@ -74,16 +74,11 @@ class Haggling:
             ConfigError: If another option makes no sense.
         """
         self._game = None
-        options = options or {}
-        unknown = set(options) - {"instance", "seat", "opponent"}
-        if unknown:
-            raise ConfigError(f"haggling-v0 has no option {', '.join(sorted(unknown))}")
+        options = checked("haggling-v0", options)
         self._rng = random.Random(f"haggling {seed}")
         anywhere = self._rng.choice(numbers_by_split()["train"])
         instance = instance_by_number(read_number(options, "instance", int, anywhere))
-        self._seat = read_number(options, "seat", int, 0)
-        if self._seat not in (0, 1):
-            raise ConfigError(f"seat must be 0 or 1, not {self._seat}")
+        self._seat = read_seat(options, 2)
         self._opponent = str(options.get("opponent") or self._rng.choice(TRAINING))
         if self._opponent not in TEMPERS:
             raise UnknownName("opponent", self._opponent, TEMPERS)

@@ -39,6 +39,7 @@ from forethought.envs.multihop.text import (
     queries,
     state_text,
 )
+from forethought.envs.options import checked
 from forethought.envs.registry import World
 
 SOURCES = ("2wiki", "hotpotqa", "musique")
@@ -86,10 +87,7 @@ class MultiHop:
             MissingExtra: If bm25s is not installed.
         """
         self._hunt = None
-        options = options or {}
-        unknown = set(options) - {"instance", "source", "seat", "opponent"}
-        if unknown:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options, "source")
         if options.get("seat") or options.get("opponent"):
             raise ConfigError(f"{self.id} has one seat, 0, and no opponents")
         library = open_library(self._folder)

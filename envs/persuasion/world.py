@@ -11,7 +11,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.types import Outcome
-from forethought.envs.options import read_number
+from forethought.envs.options import checked, read_number
 from forethought.envs.persuasion.donors import TEMPERS, TRAINING, UNSEEN, donor_by_number
 from forethought.envs.persuasion.oracle import Foresight
 from forethought.envs.persuasion.policies import COLLECTORS, heuristic, people, unguided
@@ -65,10 +65,7 @@ class Persuasion:
             ConfigError: If another option makes no sense.
         """
         self._talk = None
-        options = options or {}
-        unknown = set(options) - {"instance", "seat", "opponent"}
-        if unknown:
-            raise ConfigError(f"{self.id} has no option {', '.join(sorted(unknown))}")
+        options = checked(self.id, options)
         if read_number(options, "seat", int, 0) != 0:
             raise ConfigError(f"seat must be 0, not {options['seat']}")
         self._rng = random.Random(f"persuasion {seed}")

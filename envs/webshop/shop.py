@@ -15,7 +15,8 @@ from itertools import groupby, product, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
-from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.errors import DataError
+from forethought.envs.options import find_number
 from forethought.envs.registry import SPLITS
 from forethought.envs.webshop.products import Product, read_products, shop_folder
 from forethought.envs.webshop.search import Index
@@ -86,11 +87,8 @@ class Shop:
         Raises:
             ConfigError: If there is no such number.
         """
-        for name, numbers in self.splits.items():
-            if number in numbers:
-                return self.errands[name][number - numbers.start]
-        known = ", ".join(f"{r.start} to {r.stop - 1}" for r in self.splits.values() if r)
-        raise ConfigError(f"webshop-v0 has no instance {number}; there are {known}")
+        split, place = find_number("webshop-v0", number, self.splits)
+        return self.errands[split][place]
 
 
 def build_shop(products: Sequence[Product]) -> Shop:

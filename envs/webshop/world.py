@@ -10,6 +10,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError
 from forethought.agent.types import Outcome
+from forethought.envs.options import checked
 from forethought.envs.registry import World
 from forethought.envs.webshop.pages import Visit
 from forethought.envs.webshop.reading import read_instruction
@@ -60,10 +61,7 @@ class WebShop:
             MissingExtra: If bm25s is not installed.
         """
         self._visit = None
-        options = options or {}
-        unknown = set(options) - {"instance", "seat", "opponent"}
-        if unknown:
-            raise ConfigError(f"webshop-v0 has no option {', '.join(sorted(unknown))}")
+        options = checked("webshop-v0", options)
         if options.get("seat") or options.get("opponent"):
             raise ConfigError("webshop-v0 has one seat, 0, and no opponents")
         shop = open_shop(self._folder)

@@ -214,7 +214,7 @@ def test_time_runs_out(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"instance": 999_999}, "has no instance 999999; there are 0 to"),
+        ({"instance": 999_999}, "has no instance 999999; it has train 0 to"),
         ({"instance": "x"}, "instance must be a whole number, not 'x'"),
         ({"instance": True}, "instance must be a whole number"),
         ({"seat": 1}, "one seat, 0"),

@@ -3,9 +3,9 @@
 Names resolve on first use, so that importing this loads no SDK.
 """
 
-from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
     from forethought.tools.mcp.client import McpClient, McpTool
@@ -23,26 +23,12 @@ __all__ = [
     "serve_stdio",
 ]
 
-_HOMES = MappingProxyType(
+__getattr__, __dir__ = lazy(
+    __name__,
     {
-        "Address": "forethought.tools.mcp.places",
-        "Command": "forethought.tools.mcp.places",
-        "McpClient": "forethought.tools.mcp.client",
-        "McpTool": "forethought.tools.mcp.client",
-        "critic_tools": "forethought.tools.mcp.critic",
-        "serve_http": "forethought.tools.mcp.serving",
-        "serve_stdio": "forethought.tools.mcp.serving",
-    }
+        "client": ("McpClient", "McpTool"),
+        "critic": ("critic_tools",),
+        "places": ("Address", "Command"),
+        "serving": ("serve_http", "serve_stdio"),
+    },
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

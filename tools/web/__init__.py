@@ -3,8 +3,9 @@
 Names resolve on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
     from forethought.tools.web.access import Access
@@ -27,27 +28,12 @@ __all__ = [
     "web_search",
 ]
 
-_MODULES = {
-    "Access": "access",
-    "Brave": "engines",
-    "Citation": "search",
-    "Hit": "search",
-    "Page": "pages",
-    "PageReader": "pages",
-    "SearXNG": "engines",
-    "Tavily": "engines",
-    "WebSearch": "search",
-    "Wikipedia": "engines",
-    "fetch_page": "pages",
-    "web_search": "search",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "access": ("Access",),
+        "engines": ("Brave", "SearXNG", "Tavily", "Wikipedia"),
+        "pages": ("Page", "PageReader", "fetch_page"),
+        "search": ("Citation", "Hit", "WebSearch", "web_search"),
+    },
+)

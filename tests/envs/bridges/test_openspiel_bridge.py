@@ -86,7 +86,7 @@ def test_players_from_python_take_the_other_seats() -> None:
     [
         ("bargainin", {}, UnknownName, "did you mean 'bargaining'"),
         ("bargaining(max_turn=3)", {}, ConfigError, "OpenSpiel cannot load"),
-        ("bargaining", {"seat": 2}, ConfigError, "seat must be 0 to 1"),
+        ("bargaining", {"seat": 2}, ConfigError, "seat must be 0 or 1"),
         ("bargaining", {"opponent": "x"}, UnknownName, "unknown opponent 'x'"),
         ("bargaining", {"prize": 2}, ConfigError, "no option prize"),
     ],

@@ -146,5 +146,5 @@ def test_what_cannot_be_is_one_clear_line() -> None:
         get_world("pettingzoo:classic/tictactoe-v33")
     with pytest.raises(UnknownName, match="did you mean 'bargaining-v0'"):
         as_aec("bargaining")
-    with pytest.raises(ConfigError, match="seat must be 0 to 1"):
+    with pytest.raises(ConfigError, match="seat must be 0 or 1"):
         get_world("pettingzoo:classic/tictactoe-v3").make().reset(options={"seat": 2})

@@ -269,7 +269,7 @@ def test_other_games_play_with_players_from_python() -> None:
         ("SimpleNegotiatoin-v0", {}, UnknownName, "did you mean 'SimpleNegotiation-v0"),
         ("UsedCar-v0-balanced", {}, ConfigError, "cannot load it"),
         ("TicTacToe-v0", {}, ConfigError, "cannot begin with 1 players"),
-        (TRADES, {"seat": 2}, ConfigError, "seat must be 0 to 1"),
+        (TRADES, {"seat": 2}, ConfigError, "seat must be 0 or 1"),
         (TRADES, {"opponent": "eagre"}, UnknownName, "did you mean 'eager'"),
         (TRADES, {"turns": 2}, ConfigError, "no option turns"),
     ],
