@@ -105,6 +105,8 @@ class RunContext(Generic[D]):
     outside: list[str] = field(default_factory=list, compare=False)
     """Texts from outside that the run had read when it decided on this call, oldest first. A tool
     that is not marked `outside` and passes such a text on adds it here."""
+    notes: list[str] = field(default_factory=list, compare=False)
+    """What the trace is to hold of this call beside its result, a line each: who said yes, say."""
     tools: Sequence["Tool"] = field(default=(), repr=False, compare=False)
     """All tools of the run, as its agent calls them."""
     endings: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)

@@ -209,6 +209,8 @@ def _joined(calls: Sequence[ToolCall], results: Sequence[Called]) -> tuple[str, 
     outside = " ".join(str(n) for n, each in enumerate(results, 1) if each.outside)
     if outside:
         facts["outside"] = outside
+    if notes := "\n".join(note for each in results for note in each.notes):
+        facts["notes"] = notes
     if len(calls) == 1:
         return results[0].text, facts
     facts["calls"] = len(calls)

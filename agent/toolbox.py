@@ -38,6 +38,8 @@ class Called:
     outside: tuple[str, ...] = ()
     """Texts from outside that were read for it, the text itself among them; empty where all of it
     is the application's own."""
+    notes: tuple[str, ...] = ()
+    """What the trace is to hold of it beside the text."""
 
 
 class Toolbox:
@@ -90,12 +92,12 @@ class Toolbox:
     async def _call(self, call: ToolCall, context: RunContext[Any]) -> Called:
         tool = self.tools[call.name]
         known = len(context.outside)
-        context = replace(context, outside=[*context.outside])
+        context = replace(context, outside=[*context.outside], notes=[])
         text, failed = await _result(tool, context, call.arguments)
         read = context.outside[known:]
         if read or getattr(tool, "outside", False):
             read.append(text)
-        return Called(text, failed, tuple(read))
+        return Called(text, failed, tuple(read), tuple(context.notes))
 
 
 async def _result(

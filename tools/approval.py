@@ -65,10 +65,16 @@ class _Approved(Wrapped):
         answer = await _answer(self._ask, shown)
         if answer is not True:
             reason = f": {answer}" if isinstance(answer, str) and answer.strip() else ""
-            context.tell(f"{self.name}: not approved{reason}")
+            _record(context, f"{self.name}: not approved{reason}", why)
             raise ToolError(f"the call was not approved and not made{reason}")
-        context.tell(f"{self.name}: approved")
+        _record(context, f"{self.name}: approved", why)
         return await super().call_in(context, arguments)
+
+
+def _record(context: RunContext[Any], verdict: str, why: str) -> None:
+    """Show the verdict to whoever watches, and leave it in the trace with the reason for asking."""
+    context.tell(verdict)
+    context.notes.append(f"{verdict} (asked because {why})")
 
 
 async def _answer(ask: Ask, proposed: Proposed) -> object:

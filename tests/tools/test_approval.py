@@ -215,3 +215,12 @@ async def test_outside_a_run_it_is_always_asked(asked: list[str], never: Ask) ->
 def test_a_free_name_must_exist(never: Ask) -> None:
     with pytest.raises(UnknownName, match="did you mean 'read'"):
         guarded([read, send], never, free=["raed"])
+
+
+def test_the_trace_keeps_each_verdict_of_calls_made_together() -> None:
+    model = ScriptedModel([act(call("send", to="ann"), call("send", to="bo")), ANSWER])
+    made = approved(send, lambda proposed: proposed.arguments["to"] == "ann")
+    steps = Agent(model, tools=[made]).run_sync("Write.").trace.steps
+    because = "(asked because every call needs approval)"
+    assert steps[0].facts["notes"] == f"send: approved {because}\nsend: not approved {because}"
+    assert "notes" not in steps[1].facts
