@@ -1,7 +1,3 @@
-import json
-import os
-import random
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -9,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_hunts import real, write_hunts
 
-from forethought.agent.errors import ConfigError, DataError, MissingExtra
-from forethought.agent.types import Candidate, Observation
+from forethought.agent.errors import ConfigError
 from forethought.envs.check import check_environment, shown
-from forethought.envs.multihop import find, library
+from forethought.envs.multihop import library
 from forethought.envs.multihop.hunt import PAGE, SEARCHES, Hunt
 from forethought.envs.multihop.leads import leads_of
 from forethought.envs.multihop.library import open_library
-from forethought.envs.multihop.passages import FILES, FOLDER, MORE, Passage, read_shelf
+from forethought.envs.multihop.passages import Passage
 from forethought.envs.multihop.reading import names_in, read_passage, read_question
 from forethought.envs.multihop.text import (
     ALL_FOUND,
@@ -27,73 +23,14 @@ from forethought.envs.multihop.text import (
     HALF_FOUND,
     RIGHT,
 )
-from forethought.envs.multihop.world import SPLITS, WORLD, MultiHop, multihop_world
-from forethought.envs.options import PLACE
-from forethought.envs.registry import World, get_world
+from forethought.envs.multihop.world import SPLITS, WORLD, MultiHop
 
 pytest.importorskip("bm25s")
-DATA = Path(os.environ.get(PLACE, "nowhere")) / FOLDER
-real = pytest.mark.skipif(not DATA.is_dir(), reason=f"{PLACE} names no folder with {FOLDER}")
-TOWNS = ("Arlen", "Boden", "Corvo", "Delft", "Emden", "Fargo", "Gander", "Hobart")
-SAINTS = [
-    first + last
-    for first in ("Am", "Be", "Cy", "Do", "Es")
-    for last in ("ara", "elin", "ilo", "onus", "ust", "yra", "emo", "iad")
-]
-MISLEADING = [f"Paper {n}" for n in range(12)]
-
-
-def story(number: int) -> dict[str, Any]:
-    """A newspaper, its owner in another passage, and papers that only look alike."""
-    town, saint = TOWNS[number % len(TOWNS)], SAINTS[number % len(SAINTS)]
-    return {
-        "question": f"When was the college that owns the {town} Herald {number} founded?",
-        "answer": str(1800 + number),
-        "gold": [
-            (f"{town} Herald {number}", f"The paper is printed by Saint {saint} School."),
-            (f"Saint {saint} School", f"It opened in {1800 + number}. It has a lake."),
-        ],
-        "others": [
-            (title, f"The college of {title} owns a Herald, founded when it was {number}.")
-            for title in MISLEADING
-        ],
-    }
-
-
-def as_hotpot(number: int) -> dict[str, Any]:
-    told = story(number)
-    return {
-        "question": told["question"],
-        "answer": told["answer"],
-        "supporting_facts": [[title, 0] for title, _ in told["gold"]],
-        "context": [[title, [text]] for title, text in told["gold"] + told["others"]],
-    }
-
-
-def as_musique(number: int) -> dict[str, Any]:
-    told = story(number)
-    rows = [(*each, True) for each in told["gold"]] + [(*each, False) for each in told["others"]]
-    return {
-        "question": told["question"],
-        "answer": told["answer"],
-        "answer_aliases": ["long ago", told["answer"]],
-        "paragraphs": [
-            {"title": title, "paragraph_text": text, "is_supporting": needed}
-            for title, text, needed in rows
-        ],
-    }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    for place, name in enumerate(FILES):
-        make = as_musique if name.startswith("musique") else as_hotpot
-        rows = [make(place * 8 + number) for number in range(8)]
-        if "train" in name:
-            (tmp_path / name).write_text(json.dumps(rows))
-        else:
-            (tmp_path / name).write_text("\n".join(map(json.dumps, rows)) + "\n")
-    (tmp_path / MORE).write_text(json.dumps([{"title": "Delft", "text": "A town."}]))
+    write_hunts(tmp_path)
     yield tmp_path
     library._opened.cache_clear()
 
@@ -286,48 +223,6 @@ def test_a_source_narrows_what_is_drawn(folder: Path) -> None:
             assert env._question.source == source
 
 
-def test_data_that_is_missing_or_damaged_is_one_clear_line(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(PLACE, raising=False)
-    with pytest.raises(ConfigError, match=f"set {PLACE} to the folder that holds {FOLDER}/"):
-        get_world("multihop-qa-v0").make().reset(seed=0)
-    monkeypatch.setenv(PLACE, str(folder))
-    with pytest.raises(ConfigError, match=f"holds no folder {FOLDER}"):
-        get_world("multihop-find-v0").make().reset(seed=0)
-    name = "hotpot_dev200_ctx.json"
-    whole = (folder / name).read_text()
-    for bad, why in (
-        ("{}\n", "0.question: Field required"),
-        ("nonsense", "is not JSON"),
-        ('[{"question": 3}]', "0.question: Input should be a valid string"),
-        (whole.replace("supporting_facts", "facts"), "0.supporting_facts: Field required"),
-        (json.dumps(as_hotpot(1) | {"supporting_facts": []}), "the question needs no passage"),
-    ):
-        (folder / name).write_text(bad)
-        with pytest.raises(DataError, match=why) as caught:
-            read_shelf(folder)
-        assert "\n" not in str(caught.value)
-    (folder / name).unlink()
-    with pytest.raises(DataError, match="cannot read"):
-        read_shelf(folder)
-
-
-def test_a_missing_search_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "bm25s", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'forethought\[search\]'"):
-        MultiHop(folder).reset(seed=0)
-
-
-def test_questions_without_passages_are_left_out(folder: Path) -> None:
-    before = len(read_shelf(folder).questions["2wiki_dev200_ctx.json"])
-    rows = (folder / "2wiki_dev200_ctx.json").read_text()
-    bare = as_hotpot(99)
-    del bare["context"]
-    (folder / "2wiki_dev200_ctx.json").write_text(f"{rows}{json.dumps(bare)}\n")
-    assert len(read_shelf(folder).questions["2wiki_dev200_ctx.json"]) == before
-
-
 def test_names_are_read_from_a_passage() -> None:
     said = "In 1901 the University of Saint Anne was opened by Marie de la Tour. "
     names = [(name.text, name.number) for name in names_in(said)]
@@ -375,69 +270,6 @@ def test_leads_join_a_name_with_what_is_left_of_the_question(folder: Path) -> No
     assert "herald" not in best.key
     assert len({lead.key for lead in leads}) == len(leads)
     assert {lead.kind for lead in leads} == {"name", "alone", "title"}
-
-
-def play(world: World, name: str, instance: int) -> dict[str, Any]:
-    rng = random.Random(instance)
-    env = world.make()
-    assert isinstance(env, MultiHop)
-    text, info = env.reset(options={"instance": instance})
-    while True:
-        seen = Observation(text, candidates=info["candidates"], info=info)
-        chosen: Candidate = world.bots[name](seen, rng)
-        assert chosen in info["candidates"]
-        text, _, over, cut, info = env.step(chosen.action or "")
-        assert not info.get("invalid")
-        if over or cut:
-            return dict(info["outcome"].facts)
-
-
-def test_a_folder_has_its_own_splits_and_bridging_finds_more(folder: Path) -> None:
-    for world in (multihop_world(folder), multihop_world(folder, find.WORLD)):
-        assert {name: len(numbers) for name, numbers in world.splits.items()} == {
-            "train": 18,
-            "validation": 6,
-            "test": 16,
-            "test-musique": 8,
-            "test-hotpotqa": 4,
-            "test-2wiki": 4,
-        }
-        for name in world.bots:
-            play(world, name, world.splits["train"][3])
-    finding = multihop_world(folder, find.WORLD)
-    found = {
-        name: sum(play(finding, name, n)["all_found"] for n in finding.splits["test"])
-        for name in ("repeat", "heuristic")
-    }
-    assert found["heuristic"] > found["repeat"]
-
-
-@real
-def test_the_files_hold_what_the_splits_say() -> None:
-    shelf = open_library()
-    assert shelf.splits == dict(SPLITS)
-    assert len(shelf.passages) == 14_980
-    texts = [
-        {question.text.lower() for question in questions} for questions in shelf.questions.values()
-    ]
-    assert len(set().union(*texts)) == sum(map(len, texts))
-    for questions in shelf.questions.values():
-        for question in questions:
-            assert 2 <= len(question.gold) <= 4
-
-
-@real
-def test_bare_questions_find_what_was_measured() -> None:
-    shelf = open_library()
-    asked = [shelf.question(number) for number in SPLITS["test-musique"]]
-    share = sum(q.gold <= set(shelf.index.find(q.text)[:10]) for q in asked) / len(asked)
-    assert 0.16 < share < 0.25
-    numbers = random.Random(0).sample(SPLITS["validation"], 25)
-    means = {
-        name: sum(play(find.WORLD, name, n)["recall"] for n in numbers) / len(numbers)
-        for name in ("unguided", "repeat", "heuristic")
-    }
-    assert means["unguided"] < means["heuristic"] > means["repeat"]
 
 
 @real
