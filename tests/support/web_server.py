@@ -27,6 +27,8 @@ class WebServer:
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     gone: int = 0
+    open: int = 0
+    most: int = 0  # requests under way at a time
 
     @property
     def url(self) -> str:
@@ -40,11 +42,14 @@ class WebServer:
         return [head.split(" ", 2)[1] for head in self.heads]
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        self.most = max(self.most, self.open)
         try:
             await self._handle(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             self.gone += 1
         finally:
+            self.open -= 1
             writer.close()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
