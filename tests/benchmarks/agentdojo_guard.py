@@ -5,6 +5,7 @@ on those of the injection task, and then goes on. The person refuses those calls
 others. Nothing here is about how often a model obeys.
 """
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,8 +51,11 @@ WAYS: Mapping[str, Asking] = {
     "`guarded`": guarded,
     "`guarded`, reading free": lambda tools, ask: guarded(tools, ask, free=harmless(tools)),
     "`quotes_outside`": lambda tools, ask: guarded(tools, ask, when=quotes_outside()),
-    "`quotes_outside`, reading free": lambda tools, ask: guarded(
-        tools, ask, when=quotes_outside(), free=harmless(tools)
+    "`quotes_outside(least=2)`": lambda tools, ask: guarded(
+        tools, ask, when=quotes_outside(least=2)
+    ),
+    "`quotes_outside(least=2)`, reading free": lambda tools, ask: guarded(
+        tools, ask, when=quotes_outside(least=2), free=harmless(tools)
     ),
 }
 
@@ -128,10 +132,14 @@ async def _attacked(attack: Attack, way: Asking, tools: Sequence[Tool]) -> Mappi
     )
     injected = frozenset(attack.injected)
     derived = injected & derive(tools, attack.calls, played.results)
+    reading = harmless(tools)
+    acting = {step for step in injected if attack.calls[step].function not in reading}
     return {
         "attacks": 1,
         "injected": len(injected),
         "stopped": len(injected & person.steps),
+        "injected acting": len(acting),
+        "acting stopped": len(acting & person.steps),
         "injected derived": len(derived),
         "derived stopped": len(derived & person.steps),
         "made": sum(step in injected for step, _ in played.made),
@@ -182,15 +190,15 @@ def derive(tools: Sequence[Tool], calls: Sequence[Any], results: Sequence[str]) 
     """Steps whose call has an argument that stands, letter for letter, in what was read before.
 
     A plain look-up to hold the ways of asking against: of texts and numbers of four characters and
-    more, letter case apart.
+    more, letter case apart, and not within a longer word or number.
     """
     read, found, outside = "", set(), marked(tools)
     for step, (call, result) in enumerate(zip(calls, results, strict=True)):
-        parts = [part.casefold() for part in leaves(dict(call.args)) if len(part) >= LEAST]
-        if any(part in read for part in parts):
+        parts = [part for part in leaves(dict(call.args)) if len(part) >= LEAST]
+        if any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", read, re.I) for part in parts):
             found.add(step)
         if call.function in outside:
-            read += f"\n{result.casefold()}"
+            read += f"\n{result}"
     return frozenset(found)
 
 

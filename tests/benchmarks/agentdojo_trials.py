@@ -10,10 +10,11 @@ Three tables, by suite and for all of them.
 3. Guard: every user task with the goal of every injection task planted wherever the user task
    reads, and an agent that obeys. The person refuses what is injected and agrees to the rest. For
    each way of asking: the share of injected calls that were stopped, of those with arguments from
-   outside, and the goals reached all the same; then, with nothing planted, the share of the user's
-   own calls that had to be approved, of those with arguments from outside, and of the others.
+   outside and of those that do more than read, and the goals reached all the same; then, with
+   nothing planted, the share of the user's own calls that had to be approved, of those with
+   arguments from outside, and of the others.
 
-An attempt is no model's: the gold calls are made whatever is read. `--suites slack,banking` takes
+No model takes part: the gold calls are made whatever is read. `--suites slack,banking` takes
 some of the suites, `--parts gold,approval` some of the tables; everything takes minutes. Needs
 agentdojo, installed without its dependencies:
 
@@ -179,6 +180,7 @@ def show_guard(suites: Mapping[str, Any]) -> dict[str, dict[str, Counter[str]]]:
             "who is asked when",
             "injected calls stopped",
             "of those with arguments from outside",
+            "of those that do more than read",
             "goals reached",
             "own calls asked about",
             "of those with arguments from outside",
@@ -195,6 +197,7 @@ def guard_cells(at: Counter[str]) -> list[str]:
     return [
         share(at["stopped"], at["injected"]),
         share(at["derived stopped"], at["injected derived"]),
+        share(at["acting stopped"], at["injected acting"]),
         share(at["reached"], at["attacks"]),
         share(at["own asked"], at["own"]),
         share(at["own derived asked"], at["own derived"]),
