@@ -10,8 +10,7 @@ What this does not do: a model may follow what it reads all the same; spotlighti
 and never impossible. `after_outside` does not know of text that came with the question, with an
 earlier conversation or with a tool's description. `quotes_outside` in addition misses what the
 model says in its own words, translates, encodes, takes apart or draws conclusions from, numbers of
-fewer than 6 digits and words of fewer than 4 letters within more, and whole arguments of fewer than
-`least` characters.
+fewer than 6 digits within more, and whole arguments of fewer than `least` characters.
 """
 
 import base64

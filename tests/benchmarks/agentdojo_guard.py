@@ -198,7 +198,7 @@ def derive(tools: Sequence[Tool], calls: Sequence[Any], results: Sequence[str]) 
         if any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", read, re.I) for part in parts):
             found.add(step)
         if call.function in outside:
-            read += f"\n{result}"
+            read += "\n".join(["", result, result.replace("\\n", "\n")])  # as JSON, and read
     return frozenset(found)
 
 

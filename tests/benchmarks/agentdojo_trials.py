@@ -15,12 +15,12 @@ Three tables, by suite and for all of them.
    arguments from outside, and of the others.
 
 No model takes part: the gold calls are made whatever is read. `--suites slack,banking` takes
-some of the suites, `--parts gold,approval` some of the tables; everything takes minutes. Needs
-agentdojo, installed without its dependencies:
+some of the suites, `--parts gold,approval` some of the tables, `--version v1` older suites;
+everything takes minutes. Needs agentdojo without langchain, which it does not use here:
 
-    pip install --no-deps agentdojo cohere fastavro google-genai google-auth deepdiff cachebox \\
-        orderly-set email-validator dnspython
-    pip install tenacity python-dotenv docstring-parser pyyaml anthropic openai
+    pip install --no-deps agentdojo
+    pip install anthropic cohere deepdiff docstring-parser google-genai openai 'pydantic[email]' \\
+        python-dotenv pyyaml tenacity
 """
 
 import argparse
@@ -212,15 +212,16 @@ def main(arguments: Sequence[str] | None = None) -> Mapping[str, Any]:
     )
     parser.add_argument("--suites", help="with commas; all by default")
     parser.add_argument("--parts", default=",".join(PARTS), help="with commas")
+    parser.add_argument("--version", default=VERSION, help="of the suites")
     given = parser.parse_args(arguments)
     begun = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other people's packages, as they are imported
-        suites = load_suites()
+        suites = load_suites(given.version)
     if given.suites:
         suites = {name: suites[name] for name in given.suites.split(",")}
     version = metadata.version("agentdojo")
-    sys.stdout.write(f"agentdojo {version}, suites {VERSION}: {', '.join(suites)}\n")
+    sys.stdout.write(f"agentdojo {version}, suites {given.version}: {', '.join(suites)}\n")
     show = {"gold": show_gold, "approval": show_approval, "guard": show_guard}
     told = {part: show[part](suites) for part in given.parts.split(",")}
     sys.stdout.write(f"\n{time.monotonic() - begun:.0f} s\n")
