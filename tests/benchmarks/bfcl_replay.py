@@ -5,8 +5,8 @@ enough. An agent with a scripted model answers the questions of a case one after
 the gold calls of each turn, one a step. After every turn the backends must be in the state in which
 the package's own replay leaves its backends, by its own check, and every call must have told the
 same. What a tool objects to because it does not fit the method's own signature is printed, and the
-case is played again with its arguments unchecked. 800 cases, a minute;
-`--cases 20` takes the first of each category. Needs
+case is played again with its arguments unchecked. 800 cases, a minute; `--cases 20` takes the first
+of each category. Needs
 
     pip install --no-deps bfcl-eval && pip install mpmath
 """

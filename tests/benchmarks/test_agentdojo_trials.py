@@ -1,6 +1,5 @@
 import asyncio
 import warnings
-from importlib.util import find_spec
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +17,12 @@ from forethought.tools.function import tool
 
 @pytest.fixture(scope="module")
 def suites() -> Any:
-    if find_spec("agentdojo") is None:
-        pytest.skip("agentdojo is not installed: see tests/benchmarks/agentdojo_trials.py")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return load_suites()
+        try:
+            return load_suites()
+        except ImportError as error:
+            pytest.skip(f"{error}: see tests/benchmarks/agentdojo_trials.py")
 
 
 def some(suite: Any, user: int, injection: int) -> Any:
@@ -175,15 +175,12 @@ async def test_calls_that_nobody_was_asked_about_are_told() -> None:
     calls = [SimpleNamespace(function="pay", args={"amount": number}) for number in (1, 2)]
     person = Person(refuses=lambda step: step == 1)
 
-    def only_the_first(tools: Any) -> Any:
-        return [
-            approved(each, person.answer, when=lambda context, _: "" * context.step)
-            for each in tools
-        ]
+    def never(tools: Any) -> Any:
+        return [approved(each, person.answer, when=lambda context, given: "") for each in tools]
 
     till: dict[str, float] = {}
     made = as_tool(paying())
-    played = await play([made], {"till": till}, "Pay.", calls, "Paid.", only_the_first)
+    played = await play([made], {"till": till}, "Pay.", calls, "Paid.", never)
     assert [step for step, _ in person.unseen(played)] == [0, 1]
 
     played = await play(

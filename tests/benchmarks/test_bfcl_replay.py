@@ -7,7 +7,7 @@ from typing import Any
 
 import bfcl_replay
 import pytest
-from bfcl_backends import CATEGORIES, Case, cases, methods, read_call, same_result
+from bfcl_backends import CATEGORIES, Case, Replay, cases, methods, read_call, same_result
 
 from forethought.agent.errors import DataError
 from forethought.agent.types import ToolCall
@@ -46,12 +46,12 @@ def test_a_gold_call_that_breaks_its_own_signature_is_refused_and_counted() -> N
 def test_another_call_is_seen_in_state_and_result(monkeypatch: pytest.MonkeyPatch) -> None:
     (case,) = some("base", 1)
     other = (("mkdir(dir_name='other')", *case.gold[0][1:]), *case.gold[1:])
-    turn = bfcl_replay.Replay.turn
+    turn = Replay.turn
 
-    def gold(self: bfcl_replay.Replay, calls: tuple[str, ...]) -> Any:
+    def gold(self: Replay, calls: tuple[str, ...]) -> Any:
         return turn(self, case.gold[0] if calls == other[0] else calls)
 
-    monkeypatch.setattr(bfcl_replay.Replay, "turn", gold)
+    monkeypatch.setattr(Replay, "turn", gold)
     told = asyncio.run(bfcl_replay.replay(replace(case, gold=other)))
     assert not told.same
     assert told.differ >= 2
