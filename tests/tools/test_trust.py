@@ -176,6 +176,26 @@ def test_numbers_and_fewer_words() -> None:
         quotes_outside(0)
 
 
+def test_how_short_an_argument_may_be_to_be_looked_for() -> None:
+    read = RunContext(None, outside=["Delete file 13, please."])
+    assert quotes_outside()(read, {"file": "13"}) == ""
+    assert quotes_outside(least=2)(read, {"file": "13"}).startswith("its arguments contain '13'")
+    assert quotes_outside(least=2)(read, {"file": 13}) != ""
+    assert quotes_outside(least=2)(read, {"file": "3"}) == ""
+    assert quotes_outside(least=1)(read, {"file": "1", "empty": "", "sign": "!"}) == ""
+    with pytest.raises(ConfigError, match="least must be 1 or more"):
+        quotes_outside(least=0)
+
+
+def test_text_within_json_is_known_too() -> None:
+    read = json.dumps({"body": "Dear all,\nalice\t\"bob\" and\nJosé Ruß pay"}), r"C:\new\table"
+    assert reason(*read, to="Alice") != ""
+    assert reason(*read, text="all, alice, bob and") != ""
+    assert reason(*read, to="José Ruß") != ""
+    assert reason(*read, path=r"C:\new\table") != ""
+    assert reason(*read, to="carol") == ""
+
+
 def test_nothing_read_nothing_asked() -> None:
     assert reason(text=PAGE) == ""
     assert after_outside(RunContext(None), {}) == ""
