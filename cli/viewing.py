@@ -27,12 +27,13 @@ def view(
     more = _explaining(head) if head else nothing
     with screen.progress() as tell:
         episodes = pack(_told(found, tell), more)
-    text = page(episodes, title=_title(places), benches=found.benches, heads=found.heads)
+    text = page(episodes, title=_title(places), more=found.more())
     path = out or _folder(places[0]) / FILE
     _write(path, text)
     screen.say(
         f"{path}: {_plural(len(episodes.rows), 'episode')}, "
         f"{_plural(len(found.benches), 'comparison')}, {_plural(len(found.heads), 'head')}, "
+        f"{_plural(len(found.evaluations), 'evaluation')}, "
         f"{len(text) / 1e6:.1f} MB"
     )
     if opened:
@@ -55,7 +56,7 @@ def serve(places: Sequence[Path], *, port: int, opened: bool) -> None:
 
 
 def _draw(title: str, found: Found, episodes: Packed, change: int) -> str:
-    return page(episodes, title=title, benches=found.benches, heads=found.heads, live=change)
+    return page(episodes, title=title, more=found.more(), live=change)
 
 
 def _explaining(head: str) -> More:

@@ -1,4 +1,4 @@
-"""What lies in the folders of a run: episodes, a comparison, trained heads.
+"""What lies in the folders of a run: episodes, a comparison, trained heads, their evaluations.
 
 Reads files and draws nothing. A folder may hold any of them; one that holds none is an error.
 """
@@ -16,6 +16,7 @@ from forethought.agent.types import Trace
 
 BENCH = "bench.json"
 METRICS = "metrics.json"
+EVALUATION = "eval.json"
 _BEGUN = b'{"type":"episode"'
 _DEEP = 3
 """Folders below the one named in which heads are looked for."""
@@ -30,6 +31,12 @@ class Found:
     """Comparisons by folder, as `bench.json` has them."""
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Metrics of trained heads by folder."""
+    evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What heads are worth on other episodes, by folder, as `eval.json` has it."""
+
+    def more(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """All but the episodes."""
+        return {"benches": self.benches, "heads": self.heads, "evaluations": self.evaluations}
 
     def episodes(self) -> Iterator[Trace]:
         """All episodes, those without an end last in each file.
@@ -68,10 +75,11 @@ def gather(places: Sequence[Path]) -> Found:
             _look_into(place, found)
         else:
             raise ConfigError(f"{place} does not exist")
-    if not (found.traces or found.benches or found.heads):
+    if not (found.traces or any(found.more().values())):
         named = ", ".join(map(str, places))
         raise ConfigError(
-            f"nothing to view in {named}: no {FILE_NAME}, no {BENCH}, no head with a {METRICS}"
+            f"nothing to view in {named}: no {FILE_NAME}, no {BENCH}, no head with a {METRICS}, "
+            f"no {EVALUATION}"
         )
     return found
 
@@ -85,6 +93,8 @@ def _look_into(folder: Path, found: Found) -> None:
         for path in sorted(folder.glob("*/" * depth + METRICS)):
             if (path.parent / "config.json").is_file():
                 found.heads[str(path.parent)] = _json(path)
+        for path in sorted(folder.glob("*/" * depth + EVALUATION)):
+            found.evaluations[str(path.parent)] = _json(path)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ server). So text from a trace could do nothing even if it were taken for markup.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from html import escape
@@ -24,8 +25,7 @@ def page(
     episodes: Packed,
     *,
     title: str,
-    benches: Mapping[str, Mapping[str, Any]],
-    heads: Mapping[str, Mapping[str, Any]],
+    more: Mapping[str, Any],
     live: int | None = None,
 ) -> str:
     """The page as text.
@@ -33,8 +33,7 @@ def page(
     Args:
         episodes: What the table holds.
         title: Of the page.
-        benches: Comparisons by folder, as in `bench.json`.
-        heads: Metrics of heads by folder, as in `metrics.json`.
+        more: What else is shown, as `Found.more` gives it.
         live: The number of the last change that the episodes hold, where a server adds to them.
     """
     style, script = _style(), _script()
@@ -44,18 +43,18 @@ def page(
         f"connect-src {chr(39)}{'none' if live is None else 'self'}{chr(39)}"
     )
     head = {"title": title, "live": live, "pieces": len(episodes.pieces)}
-    more = {"benches": benches, "heads": heads}
     data = [_data("index", packed(episodes.index())), _data("more", packed(more))]
     data += [_data(f"piece-{number}", piece) for number, piece in enumerate(episodes.pieces)]
-    return (
-        _asset("page.html")
-        .replace("{{policy}}", escape(policy))
-        .replace("{{title}}", escape(title))
-        .replace("{{style}}", style)
-        .replace("{{script}}", script)
-        .replace("{{head}}", escape(json.dumps(head)))
-        .replace("{{data}}", "\n".join(data))
-    )
+    parts = {
+        "policy": escape(policy),
+        "title": escape(title),
+        "style": style,
+        "script": script,
+        "head": escape(json.dumps(head)),
+        "data": "\n".join(data),
+    }
+    # in one pass: what is put in may itself look like a place to put something
+    return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], _asset("page.html"))
 
 
 def _data(name: str, text: str) -> str:

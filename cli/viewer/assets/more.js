@@ -1,4 +1,4 @@
-// Comparisons and trained heads.
+// Comparisons, trained heads, and what these are worth on other episodes.
 
 function benchView() {
   show(Object.entries(store.more.benches).map(([folder, bench]) => benchOf(folder, bench)));
@@ -49,6 +49,40 @@ function headOf(folder, metrics) {
     held.length > 0 && [h("h3", {}, "On held-out episodes"), h("dl.facts", {}, held.map(([name, each]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, typeof each === "number" ? (Number.isInteger(each) ? count(each) : fixed(each)) : String(each))]))],
     outcomes.length > 0 && [h("h3", {}, "How often each outcome came true in its data"), forest(outcomes.map(([name, [reached, all]]) => ({ name, value: reached / all, ...wilson(reached, all) })), { label: "shares" })]
   );
+}
+
+function evaluationsView() {
+  show(Object.entries(store.more.evaluations).map(([folder, found]) => evaluationOf(folder, found)));
+}
+
+function evaluationOf(folder, found) {
+  const row = (name, each) => each && { name, value: each.value, low: each.low, high: each.high };
+  const shares = (found.by_share || []).map((each) => row(`${each.name} seen`, each.auc)).filter(Boolean);
+  const ranking = (found.ranking || []).map((each) => row(`${percent(each.share)} seen`, each.concordance)).filter(Boolean);
+  const goals = (found.by_goal || []).map((each) => row(each.name, each.auc)).filter(Boolean);
+  const opponents = (found.by_opponent || []).map((each) => row(each.name || "(nobody)", each.calibration_error)).filter(Boolean);
+  const drawn = (title, rows, note) => rows.length > 0 && [h("h3", {}, title), note && h("p.soft", {}, note), forest(rows, { label: title })];
+  return h(
+    "section", {}, h("h2", {}, found.goal || "Evaluation"), h("p.soft", {}, `${folder}: ${plural(found.episodes || 0, "episode")}; intervals are 95 %`),
+    (found.reliability || []).length > 0 && [h("h3", {}, "Reliability"), reliability(found.reliability)],
+    drawn("AUC by share of the episode", shares),
+    drawn("Ranking by share of the episode", ranking, "How often two episodes are ordered as their rewards are; 0.5 is chance."),
+    drawn("AUC by goal", goals), drawn("Calibration error by opponent", opponents)
+  );
+}
+
+/** Ten bins `[mean chance, frequency, predictions]`; right chances lie on the diagonal. */
+function reliability(bins) {
+  const plot = axes([0, 1], [0, 1], { width: 420, height: 360, across: "mean chance", up: "came true" });
+  const dots = bins.map(([chance, came, size]) => {
+    const { low, high } = wilson(came * size, size);
+    return [
+      h("line.interval.flat", { x1: plot.x(chance), x2: plot.x(chance), y1: plot.y(low), y2: plot.y(high) }),
+      h("circle.mark", { cx: plot.x(chance), cy: plot.y(came), r: 4 }, h("title", {}, `chance ${fixed(chance)}, came true ${fixed(came)}, ${count(size)} predictions`)),
+    ];
+  });
+  const told = bins.map(([chance, came]) => `${percent(chance)} said, ${percent(came)} came true`).join("; ");
+  return picture(plot.width, plot.height, `reliability: ${told}`, plot.parts, h("line.zero", { x1: plot.x(0), y1: plot.y(0), x2: plot.x(1), y2: plot.y(1) }), dots);
 }
 
 /** The 95 % interval of a share. */
