@@ -22,7 +22,7 @@ async function compareView(row, step, other) {
       place + 1, place === parting && " ≠"
     )));
     panel.replaceChildren(...[one, two].map((record) =>
-      (record.steps || [])[number] ? stepPanel(record, number, { small: true }) : h("p.soft", {}, "It had ended.")));
+      (record.steps || [])[number] ? stepPanel(record, number) : h("p.soft", {}, "It had ended.")));
     history.replaceState(null, "", address(row, number, other));
   };
   shown.stepTo(step || Math.max(0, parting));

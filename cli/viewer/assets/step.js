@@ -1,11 +1,11 @@
 // One decision: what was seen, what was weighed, what was chosen, what it cost.
 
-function stepPanel(record, number, { small = false } = {}) {
+function stepPanel(record, number) {
   const step = record.steps[number];
   const decision = step.decision;
   return h(
     "div.step", {},
-    observed(step, small),
+    observed(step),
     chosen(step, decision),
     goalTable(decision, record.outcome),
     candidates(decision),
@@ -19,12 +19,12 @@ function stepPanel(record, number, { small = false } = {}) {
   );
 }
 
-function observed(step, small) {
+function observed(step) {
   return h(
     "section", {}, h("h3", {}, "What was seen"),
     h("pre.said", {}, step.observation),
     step.state && step.state !== step.observation &&
-      h("details", { open: !small }, h("summary", {}, "State, as the critic reads it"), h("pre.said", {}, step.state))
+      h("details", {}, h("summary", {}, "State, as the critic reads it"), h("pre.said", {}, step.state))
   );
 }
 

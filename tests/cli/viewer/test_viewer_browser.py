@@ -196,8 +196,8 @@ def test_goals_are_bars_with_intervals_marks_and_hindsight(view: Open) -> None:
     wide = tab.eval_on_selector(
         ".chance rect.hoped",
         """bar => {
-          const [part, all] = [bar, bar.ownerSVGElement].map((each) => each.getBoundingClientRect());
-          return part.width / all.width;
+          const wide = (each) => each.getBoundingClientRect().width;
+          return wide(bar) / wide(bar.ownerSVGElement);
         }""",
     )
     assert wide == pytest.approx(0.712, abs=0.01)
