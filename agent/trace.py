@@ -273,7 +273,9 @@ def read_traces(path: str | os.PathLike[str], *, empty_ok: bool = False) -> Trac
     return result
 
 
-def stream_traces(path: str | os.PathLike[str], *, repeats: bool = False) -> Iterator[Trace]:
+def stream_traces(
+    path: str | os.PathLike[str], *, repeats: bool = False, unfinished: bool = False
+) -> Iterator[Trace]:
     """Yield the episodes of a traces file one by one, in the order in which they ended.
 
     Holds the episodes that are open at the time, and the ids of all. A repeated id keeps the first.
@@ -281,6 +283,7 @@ def stream_traces(path: str | os.PathLike[str], *, repeats: bool = False) -> Ite
     Args:
         path: The file, or the directory of a run.
         repeats: Whether to yield an id again each time its episode ends again.
+        unfinished: Whether to yield last the episodes that have not ended, without an outcome.
 
     Raises:
         DataError: If the file cannot be read, is not a traces file, or was damaged before its last
@@ -288,10 +291,13 @@ def stream_traces(path: str | os.PathLike[str], *, repeats: bool = False) -> Ite
     """
     file = _file(path)
     seen: set[str] = set()
-    for trace in _ended(file, TraceFile(file), {}):
+    begun: dict[str, tuple[Episode, list[Step]]] = {}
+    for trace in _ended(file, TraceFile(file), begun):
         if repeats or trace.episode.id not in seen:
             seen.add(trace.episode.id)
             yield trace
+    for episode, steps in begun.values() if unfinished else ():
+        yield Trace(episode, tuple(steps))
 
 
 def _file(path: str | os.PathLike[str]) -> Path:

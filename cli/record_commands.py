@@ -1,4 +1,4 @@
-"""What can be typed about episodes on disk: `resume`, `fork`, `export`, `import`.
+"""What can be typed about episodes on disk: `view`, `resume`, `fork`, `export`, `import`.
 
 Wiring only, as in `app`, of which these commands are a part.
 """
@@ -29,6 +29,38 @@ ModelName = Annotated[
         help="Model of an arm that names none; by default the one of the record.", metavar="NAME"
     ),
 ]
+
+
+@records_app.command()
+def view(
+    places: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of runs and heads, or traces files.", metavar="DIR..."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; view.html in the first folder by default.", metavar="FILE"),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="Show the logged thoughts of this head behind each choice.", metavar="HEAD"
+        ),
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Follow a run that is still going, on this machine.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of --serve; 0 is any.")] = 0,
+    opened: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write one page that shows episodes, comparisons and heads, and needs nothing beside it."""
+    from forethought.cli import viewing
+
+    if serve:
+        viewing.serve(places, port=port, opened=opened)
+    else:
+        viewing.view(places, out=out, head=head, opened=opened, as_json=as_json)
 
 
 @records_app.command()
