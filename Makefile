@@ -1,6 +1,7 @@
 # make setup   the virtual environment .venv, with everything that is tested
 # make demo    the whole idea in a few minutes
 # make test    every gate: format, lint, types, layers, tests with coverage
+# make docs    the documentation as a site in build/site, its links checked
 
 PYTHON ?= python3
 # processes that run the tests
@@ -14,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export FORETHOUGHT_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: setup demo test lint types clean distclean
+.PHONY: setup demo test docs lint types clean distclean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -35,6 +36,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	@$(BIN)/forethought demo
+
+docs: setup
+	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@$(BIN)/zensical build --strict
+	@echo "docs: open build/site/index.html"
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -188,7 +188,7 @@ def test_how_short_an_argument_may_be_to_be_looked_for() -> None:
 
 
 def test_text_within_json_is_known_too() -> None:
-    read = json.dumps({"body": "Dear all,\nalice\t\"bob\" and\nJosé Ruß pay"}), r"C:\new\table"
+    read = json.dumps({"body": 'Dear all,\nalice\t"bob" and\nJosé Ruß pay'}), r"C:\new\table"
     assert reason(*read, to="Alice") != ""
     assert reason(*read, text="all, alice, bob and") != ""
     assert reason(*read, to="José Ruß") != ""
