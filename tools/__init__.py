@@ -5,11 +5,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forethought.tools.find.tool import search
     from forethought.tools.sandbox.tool import python
 
-__all__ = ["python"]
+__all__ = ["python", "search"]
 
-_HOMES = MappingProxyType({"python": "forethought.tools.sandbox.tool"})
+_HOMES = MappingProxyType(
+    {"python": "forethought.tools.sandbox.tool", "search": "forethought.tools.find.tool"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,293 @@
+"""An index of documents: built once, kept in a folder, searched by words, by meaning, or by both.
+
+New documents become a segment; what they replace goes, and small segments are merged into the new
+one, so that there are few. Whoever searches meanwhile sees the index as it was or as it will be,
+never half of each. One writer at a time, held by a lock. Knows nothing of agents.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from forethought.agent.errors import ConfigError
+from forethought.agent.protocols import Encoder
+from forethought.tools.find.files import Found, Unreadable, files_in, read_file
+from forethought.tools.find.fusion import POOL, fused
+from forethought.tools.find.manifest import FILE, Entry, Manifest, write_manifest
+from forethought.tools.find.meaning import Embedding, Meaning, Tell
+from forethought.tools.find.passages import LONGEST, Document, Hit, Passage, split
+from forethought.tools.find.ranking import Ranked
+from forethought.tools.find.segment import bm25
+from forethought.tools.find.store import Change, View, changing, open_view
+from forethought.tools.find.words import asked
+
+Way = Literal["auto", "words", "meaning", "both"]
+WAYS: tuple[str, ...] = get_args(Way)
+Told = Callable[[str, int, int], None]
+"""Told of a stage (`reading`), how much of it is done, and how much there is."""
+
+
+class Index:
+    """An index that was built before; see `create` for a new one.
+
+    Args:
+        folder: Where it lies.
+
+    Raises:
+        DataError: If there is none, or it is damaged.
+        MissingExtra: If bm25s is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._view = open_view(self.folder)
+        self._encoder: Encoder | None = None
+        self._embedding: Embedding | None = None
+        self._turn = threading.Lock()
+        """Held while the encoder works."""
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], *, longest: int = LONGEST) -> "Index":
+        """A new and empty index; the one that is there already, if one is.
+
+        Args:
+            folder: Where it will lie: a new or empty one.
+            longest: Characters of a passage at most, for a new index.
+
+        Raises:
+            ConfigError: If the folder holds something else.
+            DataError: If what is there is damaged.
+            MissingExtra: If bm25s is not installed.
+        """
+        place = Path(folder)
+        bm25()
+        list(split(Document("", "", ""), longest))  # refuses what cannot work
+        if not (place / FILE).exists():
+            if place.exists() and (not place.is_dir() or any(place.iterdir())):
+                raise ConfigError(f"{place} holds no index and is not empty; name a new folder")
+            place.mkdir(parents=True, exist_ok=True)
+            write_manifest(place, Manifest(longest=longest))
+        return cls(place)
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.folder)!r}, {len(self.documents)} documents)"
+
+    def __len__(self) -> int:
+        """How many passages there are."""
+        return self._view.words.size
+
+    @property
+    def documents(self) -> list[str]:
+        """Names of the documents, sorted."""
+        return sorted(n for n, entry in self._view.manifest.entries.items() if entry.segment)
+
+    def titles(self) -> dict[str, str]:
+        """Titles of the documents by name, sorted by name."""
+        told = (each for segment in self._view.segments for each in segment.documents)
+        return dict(sorted(told))
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Files that could not be read, and why."""
+        entries = self._view.manifest.entries.items()
+        return {name: entry.problem for name, entry in sorted(entries) if entry.problem}
+
+    @property
+    def segments(self) -> int:
+        """How many parts it has; searching is fastest in one."""
+        return len(self._view.segments)
+
+    def passages(self) -> Iterator[Passage]:
+        """All passages in order of place."""
+        view = self._view
+        return (passage for segment in view.segments for passage in segment)
+
+    def count(self, word: str) -> int:
+        """How many passages have a word, as `words_of` gives it."""
+        return self._view.words.count(word)
+
+    def vocabulary(self) -> set[str]:
+        """All words."""
+        return {word for segment in self._view.segments for word in segment.words if word}
+
+    def find(self, query: str, count: int = 10, *, way: Way = "auto") -> list[Hit]:
+        """The passages that fit a query best, best first.
+
+        Args:
+            query: Words or a question.
+            count: How many at most, 1 or more.
+            way: `words` for BM25, `meaning` for vectors, `both` for the two fused; `auto` is
+                `both` once an encoder was given and every passage has its vector, else `words`.
+
+        Raises:
+            ConfigError: If `count` or `way` cannot work, or no encoder was given for it.
+        """
+        if count < 1:
+            raise ConfigError(f"count must be 1 or more, not {count}")
+        view = self._view
+        meaning = view.meaning
+        way = _chosen(way, meaning)
+        words = asked(query)
+        if way == "words" or meaning is None:
+            found = view.words.best(words, count)
+            shared = set(found.places.tolist())
+        else:
+            found = self._with_meaning(view, meaning, query, words, count, both=way == "both")
+            shared = view.words.holding(words, found.places)
+        hits = []
+        for place, score in zip(found.places.tolist(), found.scores.tolist(), strict=True):
+            segment, number = view.words.locate(place)
+            hits.append(Hit(segment.passage(number), score, place in shared))
+        return hits
+
+    def _with_meaning(
+        self, view: View, meaning: Meaning, query: str, words: list[str], count: int, *, both: bool
+    ) -> Ranked:
+        most = max(count, POOL)
+        if not query.strip():
+            return view.words.best([], count)
+        near = meaning.best(query, most if both else count)
+        return fused(view.words.best(words, most), near, count) if both else near
+
+    def add(self, documents: Iterable[Document]) -> None:
+        """Add documents; one whose name is there already is replaced.
+
+        Raises:
+            ConfigError: If two of them have the same name.
+            OSError: If the index cannot be written.
+        """
+        given = list(documents)
+        names = [document.name for document in given]
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ConfigError(f"documents have one name each; given twice: {', '.join(twice)}")
+        with self._change() as change:
+            change({name: Entry() for name in names}, given)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Take documents out; names that are not there are passed over.
+
+        Raises:
+            OSError: If the index cannot be written.
+        """
+        with self._change() as change:
+            change(gone=names)
+
+    def update(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        suffixes: Collection[str] | None = None,
+        tell: Told | None = None,
+    ) -> None:
+        """Make the index hold what the files of a folder hold now.
+
+        Files as large and as old as when they were read last are not read again. Documents that
+        were files and are none any more are taken out.
+
+        Args:
+            folder: Markdown, text, HTML and PDF, in it and in its folders.
+            suffixes: Endings of the files wanted, such as `.md`; all that can be read by default.
+            tell: Told of the files that were read.
+
+        Raises:
+            ConfigError: If there is no such folder, or an ending is unknown.
+            MissingExtra: If there is a PDF and pypdf is not installed.
+            OSError: If the index cannot be written.
+        """
+        files = {found.name: found for found in files_in(Path(folder), suffixes)}
+        with self._change() as change:
+            known = change.manifest.entries
+            gone = {n for n, e in known.items() if e.size is not None and n not in files}
+            fresh = [f for f in files.values() if not _is_same(f, known.get(f.name))]
+            entries: dict[str, Entry] = {}
+            documents: list[Document] = []
+            for number, found in enumerate(fresh):
+                if tell is not None:
+                    tell("reading", number, len(fresh))
+                document, problem = _read(found)
+                documents += [document] if document else []
+                entries[found.name] = Entry(size=found.size, changed=found.changed, problem=problem)
+            if tell is not None:
+                tell("reading", len(fresh), len(fresh))
+            if entries or gone:
+                change(entries, documents, gone)
+
+    def merge(self) -> None:
+        """Make all segments one.
+
+        Raises:
+            OSError: If the index cannot be written.
+        """
+        with self._change() as change:
+            if len(change.manifest.segments) > 1:
+                change(everything=True)
+
+    def embed(self, encoder: Encoder, *, tell: Tell | None = None) -> Embedding:
+        """Search by meaning too: make the vectors of all passages, in the background.
+
+        Until they are made, `find` goes by words. What was made is kept, here and for later
+        processes: an encoder of the same fingerprint goes on where it was stopped. Documents added
+        later get theirs in the background too.
+
+        Args:
+            encoder: Turns texts into vectors, passages and queries alike.
+            tell: Told how many passages have a vector, and how many there are.
+
+        Raises:
+            ConfigError: If the encoder is none.
+        """
+        self._encoder = encoder
+        return self._embed(tell)
+
+    def _embed(self, tell: Tell | None = None) -> Embedding:
+        if self._encoder is None:
+            raise ConfigError("give an encoder to embed with")
+        if self._embedding is not None:
+            self._embedding.stop()
+        view = self._view
+        meaning = Meaning(self._encoder, self.folder / "vectors", view.keys(), self._turn)
+        self._view = replace(view, meaning=meaning)
+        self._embedding = Embedding(meaning, view.texts, tell)
+        return self._embedding
+
+    @contextmanager
+    def _change(self) -> Iterator[Change]:
+        """The index as it is on disk, for this thread alone; then looked at again."""
+        with changing(self.folder) as change:
+            yield change
+        self._view = open_view(self.folder, self._view)
+        if self._encoder is not None:
+            self._embed()
+
+
+def _chosen(way: Way, meaning: Meaning | None) -> Way:
+    if way not in WAYS:
+        raise ConfigError(f"way is one of {', '.join(WAYS)}, not {way!r}")
+    if way in {"words", "auto"}:
+        return "both" if way == "auto" and meaning is not None and meaning.ready else "words"
+    if meaning is None:
+        raise ConfigError(f"way={way!r} needs an encoder; give one to embed()")
+    if not meaning.ready:
+        done, total = meaning.progress
+        raise ConfigError(f"way={way!r} needs all vectors; {done} of {total} are made")
+    return way
+
+
+def _is_same(found: Found, entry: Entry | None) -> bool:
+    """Whether a file is as it was when it was read; one that could not be read is tried again."""
+    if entry is None or entry.problem:
+        return False
+    return (entry.size, entry.changed) == (found.size, found.changed)
+
+
+def _read(found: Found) -> tuple[Document | None, str]:
+    """The document of a file, or why there is none."""
+    try:
+        return read_file(found), ""
+    except Unreadable as error:
+        return None, str(error)

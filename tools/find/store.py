@@ -1,0 +1,169 @@
+"""The folder of an index: opened as it is at one moment, and changed by one writer at a time.
+
+A change writes a new segment, then the manifest in one step, then takes away what the manifest does
+not name. A process that dies on the way leaves the index as it was. Knows no files but its own.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from uuid import uuid4
+
+from forethought.agent.errors import DataError
+from forethought.tools.find.manifest import Entry, Manifest, read_manifest, write_manifest
+from forethought.tools.find.meaning import Meaning
+from forethought.tools.find.passages import Document, Passage, split
+from forethought.tools.find.ranking import Words
+from forethought.tools.find.segment import Segment, digest, write_segment
+
+SEGMENTS = "segments"
+_GROWTH = 2
+"""Segments up to so many times as large as the new one are merged into it."""
+_TRIES = 5
+"""Looks at an index that somebody else is changing."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An index at one moment."""
+
+    manifest: Manifest
+    segments: tuple[Segment, ...]
+    words: Words
+    meaning: Meaning | None = None
+
+    def passages(self) -> Iterator[Passage]:
+        """All passages in order of place."""
+        return chain.from_iterable(self.segments)
+
+    def keys(self) -> list[bytes]:
+        """What the text of each passage is known by."""
+        return [row.tobytes() for segment in self.segments for row in segment.digests]
+
+    def texts(self) -> dict[bytes, str]:
+        """The texts of the passages, as they are known."""
+        return {digest(text): text for text in (each.indexed for each in self.passages())}
+
+
+def open_view(folder: Path, before: View | None = None) -> View:
+    """An index as it is.
+
+    Args:
+        folder: Where it lies.
+        before: The same index opened earlier; segments that are still there are not opened again.
+
+    Raises:
+        DataError: If there is none, or it is damaged.
+        MissingExtra: If bm25s is not installed.
+    """
+    opened = {segment.name: segment for segment in before.segments} if before else {}
+    for _ in range(_TRIES):
+        manifest = read_manifest(folder)
+        try:
+            segments = tuple(
+                opened.get(name) or Segment(folder / SEGMENTS / name) for name in manifest.segments
+            )
+        except FileNotFoundError as error:
+            missing = error  # merged by somebody else since, or lost
+            continue
+        return View(manifest, segments, Words(segments))
+    raise DataError(f"the index in {folder} is damaged; build it again: {missing}")
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator["Change"]:
+    """The index for one writer; others wait for their turn.
+
+    Args:
+        folder: Where it lies.
+
+    Raises:
+        DataError: If there is none, or it is damaged.
+        OSError: If the lock cannot be written.
+    """
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Change(folder, open_view(folder))
+
+
+class Change:
+    """What a writer may do; calling it does it.
+
+    Args:
+        folder: Where the index lies.
+        view: The index as it is now.
+    """
+
+    def __init__(self, folder: Path, view: View) -> None:
+        self.manifest = view.manifest
+        self._folder = folder
+        self._segments = view.segments
+
+    def __call__(
+        self,
+        entries: Mapping[str, Entry] | None = None,
+        documents: Sequence[Document] = (),
+        gone: Collection[str] = (),
+        *,
+        everything: bool = False,
+    ) -> None:
+        """Put documents in, in place of those of the same names, and take others out.
+
+        Args:
+            entries: What the manifest is to say of each, by name.
+            documents: Those of them that have a text.
+            gone: Names of documents to take out.
+            everything: Whether all segments are made one.
+
+        Raises:
+            OSError: If the index cannot be written.
+        """
+        given = dict(entries or {})
+        old = self.manifest.entries
+        leaving = {name for name in (*gone, *given) if name in old}
+        fresh = [p for d in documents for p in split(d, self.manifest.longest)]
+        merged = self._merged({old[name].segment for name in leaving}, len(fresh), everything)
+        kept = [p for s in merged for p in s if p.document not in leaving] if merged else []
+        name = uuid4().hex[:12]
+        passages = kept + fresh
+        if passages:
+            write_segment(self._folder / SEGMENTS / name, passages)
+        moved = {passage.document for passage in passages}
+        known = {n: e for n, e in old.items() if n not in leaving} | given
+        self.manifest = self.manifest.model_copy(
+            update={
+                "segments": (
+                    *(s.name for s in self._segments if s not in merged),
+                    *([name] if passages else []),
+                ),
+                "entries": {
+                    n: e.model_copy(update={"segment": name}) if n in moved else e
+                    for n, e in known.items()
+                },
+            }
+        )
+        write_manifest(self._folder, self.manifest)
+        self._clear()
+
+    def _merged(self, touched: Collection[str], fresh: int, everything: bool) -> list[Segment]:
+        """The segments that become one with what is new, in order."""
+        if everything:
+            return list(self._segments)
+        chosen = {s.name for s in self._segments if s.name in touched}
+        total = fresh + sum(len(s) for s in self._segments if s.name in chosen)
+        for segment in sorted(self._segments, key=len):
+            if segment.name not in chosen and len(segment) <= _GROWTH * total:
+                chosen.add(segment.name)
+                total += len(segment)
+        return [s for s in self._segments if s.name in chosen]
+
+    def _clear(self) -> None:
+        """Take away the segments that the manifest does not name."""
+        place = self._folder / SEGMENTS
+        for path in place.iterdir() if place.is_dir() else ():
+            if path.name not in self.manifest.segments:
+                shutil.rmtree(path, ignore_errors=True)
