@@ -23,6 +23,7 @@ LARGEST = 50_000_000
 """Bytes of a file; larger ones are not read."""
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_BETWEEN_PAGES = "\n\n"
 _LONGEST_TITLE = 200
 """Characters of a title or heading that are kept."""
 
@@ -114,25 +115,31 @@ def _html(name: str, body: bytes) -> Document:
 
 def _pdf(name: str, body: bytes) -> Document:
     with needs(f"reading {name}", "pip install 'forethought[pdf]'"):
-        import pypdf
+        import pypdf  # noqa: F401 - without it nothing is wrong with the file
     try:
-        reader = pypdf.PdfReader(BytesIO(body))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Unreadable("it is locked by a password")
-        pages = [visible(_lines(page.extract_text())).strip() for page in reader.pages]
-        title = (reader.metadata and reader.metadata.title) or ""
-    except Unreadable:
-        raise
+        pages, title = _pages(body)
     except Exception as error:  # a border: a damaged file makes the reader raise whatever it likes
         raise Unreadable(f"it is no PDF that can be read: {one_line(str(error))}") from error
     if not any(pages):
-        raise Unreadable("its pages hold no text; it may be scanned")
+        raise Unreadable("it is locked, or its pages are pictures: there is no text")
     sections, at = [], 0
     for number, page in enumerate(pages, start=1):
-        sections.append((at, f"page {number}"))
-        at += len(page) + 2
-    filled = tuple(s for s, page in zip(sections, pages, strict=True) if page)
-    return Document(name, _short(title) or _stem(name), "\n\n".join(pages), filled)
+        if page:
+            sections.append((at, f"page {number}"))
+        at += len(page) + len(_BETWEEN_PAGES)
+    text = _BETWEEN_PAGES.join(pages)
+    return Document(name, _short(title) or _stem(name), text, tuple(sections))
+
+
+def _pages(body: bytes) -> tuple[list[str], str]:
+    """The text of each page of a PDF, and its title; no pages where it is locked."""
+    import pypdf
+
+    reader = pypdf.PdfReader(BytesIO(body))
+    if reader.is_encrypted and not reader.decrypt(""):
+        return [], ""
+    pages = [visible(_lines(page.extract_text())).strip() for page in reader.pages]
+    return pages, str((reader.metadata and reader.metadata.title) or "")
 
 
 READERS: Mapping[str, Callable[[str, bytes], Document]] = MappingProxyType(

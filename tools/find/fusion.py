@@ -8,7 +8,7 @@ multi-hop worlds (`tests/benchmarks/search_recall.py --tune`).
 
 import numpy as np
 
-from forethought.tools.find.ranking import Ranked, top
+from forethought.tools.find.ranking import Ranked, Scores, ordered, summed
 
 POOL = 100
 """Passages of each ranking that are looked at."""
@@ -34,10 +34,10 @@ def fused(
         return words
     places, where = np.unique(np.concatenate([words.places, meaning.places]), return_inverse=True)
     given = np.concatenate([_given(words, k, share), _given(meaning, k, 1 - share)])
-    scores = np.bincount(where, weights=given, minlength=len(places))
-    chosen = top(scores, np.arange(len(places)), most, repeats=1)
-    return Ranked(places[chosen.places], chosen.scores)
+    scores = summed(where, given, len(places))
+    return ordered(places, scores, most)
 
 
-def _given(ranked: Ranked, k: float, share: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return share / (k + np.arange(1, len(ranked.places) + 1))
+def _given(ranked: Ranked, k: float, share: float) -> Scores:
+    given: Scores = share / (k + np.arange(1, len(ranked.places) + 1, dtype=np.float64))
+    return given

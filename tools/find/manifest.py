@@ -1,6 +1,5 @@
 """What an index holds, as its file `index.json` says. Knows nothing of searching."""
 
-import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,4 +69,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """
     fresh = folder / f"{FILE}.{uuid4().hex}"
     fresh.write_text(manifest.model_dump_json(), encoding="utf-8")
-    os.replace(fresh, folder / FILE)
+    fresh.replace(folder / FILE)

@@ -5,6 +5,7 @@ passages of a document one after the other are the document, but for empty space
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -83,6 +84,12 @@ def split(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
     """
     if longest < _LEAST_LONGEST:
         raise ConfigError(f"longest must be {_LEAST_LONGEST} characters or more, not {longest}")
+    whole = document.text.strip()
+    if len(whole) <= longest and not document.sections:
+        if whole:
+            begin = document.text.index(whole)
+            yield _passage(document, begin, begin + len(whole))
+        return
     begin = end = 0
     for start, stop, opens in _pieces(document, longest):
         new = opens and 4 * (end - begin) >= longest
@@ -137,9 +144,7 @@ def _cut(text: str, begin: int, latest: int) -> tuple[int, int]:
     """Where a part ends and the next one begins; in the second half of what there is room for."""
     least = (begin + latest) // 2
     for pattern in _ENDS:
-        found = None
-        for found in pattern.finditer(text, least, latest):
-            pass
-        if found is not None:
-            return found.start(), found.end()
+        last = deque(pattern.finditer(text, least, latest), maxlen=1)
+        if last:
+            return last[0].start(), last[0].end()
     return latest, latest

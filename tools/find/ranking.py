@@ -5,9 +5,11 @@ anew by the counts of all, so that passages rank as they would in one segment: b
 `idf * tf / (tf + norm)`, from which `tf / norm` can be had back.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from math import log
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from forethought.tools.find.segment import K1, B, Segment
 
 Floats = NDArray[np.float32]
+Scores = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 
@@ -25,7 +28,7 @@ class Ranked:
 
     places: Places
     """Numbers of the passages, shape `(n,)`."""
-    scores: NDArray[np.float64]
+    scores: Scores
     """Falling, shape `(n,)`."""
 
 
@@ -39,14 +42,14 @@ class Words:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = tuple(segments)
         sizes = [len(segment) for segment in segments]
-        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        self.size = int(self._starts[-1])
+        self._starts = [0, *accumulate(sizes)]
+        self.size = self._starts[-1]
         self._mean = sum(segment.total for segment in segments) / max(1, self.size)
 
     def locate(self, place: int) -> tuple[Segment, int]:
         """The segment of a passage, and its number there."""
-        at = int(np.searchsorted(self._starts, place, side="right")) - 1
-        return self._segments[at], place - int(self._starts[at])
+        at = bisect_right(self._starts, place) - 1
+        return self._segments[at], place - self._starts[at]
 
     def count(self, word: str) -> int:
         """How many passages have a word."""
@@ -59,19 +62,25 @@ class Words:
             words: The words of a query; one said twice counts twice.
             most: How many at most.
         """
-        touched, added = self._gathered(words)
-        if not len(touched):
+        places, added = self._gathered(words)
+        if not places:
             return Ranked(np.zeros(0, dtype=np.intp), np.zeros(0))
-        scores = np.bincount(touched, weights=added, minlength=self.size)
-        return top(scores, touched, most, repeats=len(words))
+        scores = summed(np.concatenate(places), np.concatenate(added), self.size)
+        # `most` passages with the rarest word bound what the best can have
+        full = [each for each in places if len(each) >= most]
+        least = _highest(scores[min(full, key=len)], most) if full else 0.0
+        found = np.flatnonzero(scores >= least if least > 0 else scores)
+        return ordered(found, scores[found], most)
 
     def holding(self, words: Sequence[str], places: Places) -> set[int]:
         """Which of some places have one of the words."""
-        touched, _ = self._gathered(words)
-        return set(np.intersect1d(touched, places).tolist())
+        has = np.zeros(self.size, dtype=np.bool_)
+        for touched in self._gathered(words)[0]:
+            has[touched] = True
+        return set(places[has[places]].tolist())
 
-    def _gathered(self, words: Sequence[str]) -> tuple[NDArray[np.int64], Floats]:
-        """Each place that has a word, and what the word adds; one after another for all words."""
+    def _gathered(self, words: Sequence[str]) -> tuple[list[NDArray[np.int64]], list[Floats]]:
+        """Places that have a word, and what it adds there: for each word in each segment."""
         places: list[NDArray[np.int64]] = []
         added: list[Floats] = []
         for word in words:
@@ -88,9 +97,7 @@ class Words:
                     added.append(np.float32(rarity) * odds / (1 + odds))
                 else:
                     added.append(found.scores)
-        if not places:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        return np.concatenate(places), np.concatenate(added)
+        return places, added
 
     @cached_property
     def _shorter(self) -> list[Floats]:
@@ -102,7 +109,7 @@ class Words:
         return ratios
 
 
-def _norm(lengths: Floats, mean: float) -> NDArray[np.float64]:
+def _norm(lengths: Floats, mean: float) -> Scores:
     return np.asarray(K1 * ((1 - B) + B * lengths.astype(np.float64) / (mean or 1)))
 
 
@@ -111,35 +118,35 @@ def _rarity(count: int, size: int) -> float:
     return log(1 + (size - count + 0.5) / (count + 0.5))
 
 
-def top(
-    scores: NDArray[np.float64], touched: NDArray[np.int64], most: int, *, repeats: int
-) -> Ranked:
-    """The highest scores; equal ones by place.
+def summed(places: NDArray[np.int64], added: Floats | Scores, size: int) -> Scores:
+    """What each of `size` places was given in all."""
+    return np.bincount(places, weights=added, minlength=size).astype(np.float64, copy=False)
+
+
+def _highest(scores: Scores | Floats, most: int) -> float:
+    """The `most`-th highest of at least as many scores."""
+    return float(np.partition(scores, len(scores) - most)[len(scores) - most])
+
+
+def ordered(places: Places, scores: Scores, most: int) -> Ranked:
+    """The highest scores first; equal ones by place.
 
     Args:
-        scores: Of all places, 0 where nothing was added, shape `(size,)`.
-        touched: Places with something added, in any order, shape `(n,)`.
+        places: Numbers of passages, shape `(n,)`.
+        scores: Theirs, shape `(n,)`.
         most: How many are wanted at most.
-        repeats: How often a place can stand in `touched` at most.
     """
-    reached = scores[touched]
-    deep = most * repeats  # so many of them are `most` different places at least
-    least = np.partition(reached, len(reached) - deep)[-deep] if len(reached) > deep else 0.0
-    # comparing all is one pass in order; finding the different ones of `touched` would sort them
-    places = np.flatnonzero((scores >= least) & (scores > 0))
-    order = np.lexsort((places, -scores[places]))[:most]
-    return Ranked(places[order], scores[places[order]])
+    order = np.lexsort((places, -scores))[:most]
+    return Ranked(places[order], scores[order])
 
 
 def nearest(scores: Floats, most: int) -> Ranked:
-    """The highest of all scores; equal ones by place.
+    """The highest of all scores, of any sign; equal ones by place.
 
     Args:
-        scores: Of all places, any sign, shape `(size,)`.
+        scores: Of all places, shape `(size,)`.
         most: How many are wanted at most.
     """
-    size = len(scores)
-    least = np.partition(scores, size - most)[size - most] if size > most else scores.min(initial=0)
+    least = _highest(scores, most) if len(scores) > most else -np.inf
     places = np.flatnonzero(scores >= least)
-    order = np.lexsort((places, -scores[places]))[:most]
-    return Ranked(places[order], scores[places[order]].astype(np.float64))
+    return ordered(places, scores[places].astype(np.float64), most)

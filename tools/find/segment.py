@@ -7,6 +7,7 @@ the vocabulary and the names of documents are held in memory.
 import hashlib
 import json
 import mmap
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,18 +54,15 @@ def write_segment(folder: Path, passages: Sequence[Passage]) -> None:
     """
     model = bm25().BM25(method="lucene", k1=K1, b=B)
     folder.mkdir(parents=True)
-    numbers: dict[str, int] = {}
-    counted = [_numbered(passage.indexed, numbers) for passage in passages]
-    numbers.setdefault("", len(numbers))  # bm25s cannot lay out an empty vocabulary
+    growing: defaultdict[str, int] = defaultdict()
+    growing.default_factory = growing.__len__  # a new word gets the next number
+    counted = [[growing[word] for word in words_of(passage.indexed)] for passage in passages]
+    numbers = {**growing, "": len(growing)}  # bm25s cannot lay out an empty vocabulary
     with np.errstate(all="ignore"):  # passages without a word have no mean length
         model.index((counted, numbers), create_empty_token=False, show_progress=False)
     model.save(folder, show_progress=False)
     np.save(folder / "lengths.npy", np.array([len(each) for each in counted], dtype=np.float32))
     _write_texts(folder, passages)
-
-
-def _numbered(text: str, numbers: dict[str, int]) -> list[int]:
-    return [numbers.setdefault(word, len(numbers)) for word in words_of(text)]
 
 
 def _write_texts(folder: Path, passages: Sequence[Passage]) -> None:
@@ -114,14 +112,14 @@ class Segment:
         try:
             model = package.BM25.load(folder, mmap=True, show_progress=False)
             names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-            self._places = np.load(folder / "places.npy", mmap_mode="r")
+            # plain views of the mapped files, which are faster to slice
+            self._places = np.asarray(np.load(folder / "places.npy", mmap_mode="r"))
             self.digests: NDArray[np.uint8] = np.load(folder / "digests.npy", mmap_mode="r")
             self.lengths: NDArray[np.float32] = np.load(folder / "lengths.npy")
         except (ValueError, KeyError, EOFError) as error:
             raise DataError(f"the index in {folder} is damaged; build it again: {error}") from error
         self.name = folder.name
         self._numbers: Mapping[str, int] = model.vocab_dict
-        # plain views of the mapped files, which are faster to slice
         self._scores: NDArray[np.float32] = np.asarray(model.scores["data"])
         self._indices: NDArray[np.int32] = np.asarray(model.scores["indices"])
         self._bounds: NDArray[np.int64] = np.asarray(model.scores["indptr"])

@@ -7,7 +7,8 @@ neighbouring characters are a word.
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable
+from typing import TypeVar
 
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(
@@ -24,14 +25,20 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 _LEAST_PLURAL = 4
 """Letters of the shortest word whose `s` is taken off."""
 
+_MOST_REMEMBERED = 1 << 18
+"""Words."""
+
 
 def words_of(text: str) -> list[str]:
     """The words of a text in order, repeats included."""
     if text.isascii():
-        return [singular(word) for word in _WORD.findall(text.lower())]
+        return [_SINGULAR[word] for word in _WORD.findall(text.lower())]
     found: list[str] = []
-    for word in _WORD.findall(_folded(text)):
-        found += _parts(word) if not word.isascii() and _UNSPACED.search(word) else [singular(word)]
+    for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()):
+        if word.isascii():
+            found.append(_SINGULAR[word])
+        else:
+            found += _PARTS[word]
     return found
 
 
@@ -41,8 +48,7 @@ def asked(query: str) -> list[str]:
     return [word for word in words if word not in FUNCTION_WORDS] or words
 
 
-@lru_cache(maxsize=1 << 17)
-def singular(word: str) -> str:
+def _singular(word: str) -> str:
     """A word without its plural: Harman's three rules for `ies`, `es` and `s`."""
     if len(word) < _LEAST_PLURAL or not word.endswith("s") or word in FUNCTION_WORDS:
         return word
@@ -53,20 +59,39 @@ def singular(word: str) -> str:
     return word if word[-2] in "us" else word[:-1]
 
 
-def _folded(text: str) -> str:
-    """Without case and accents, and with the wide and joined forms of letters as plain ones."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    kept = "".join(c for c in apart if not unicodedata.combining(c))
-    return unicodedata.normalize("NFC", kept)
-
-
 def _parts(word: str) -> list[str]:
-    """A run of characters taken apart where it is not spaced."""
+    """A run of letters without accents, taken apart where it is not spaced."""
+    apart = unicodedata.normalize("NFKD", word.casefold())
+    plain = unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
     found: list[str] = []
-    at = 0
-    for run in _UNSPACED.finditer(word):
-        found += [singular(word[at : run.start()])] if run.start() > at else []
-        letters = run[0]
-        found += [letters[n : n + 2] for n in range(max(1, len(letters) - 1))]
-        at = run.end()
-    return found + ([singular(word[at:])] if at < len(word) else [])
+    for piece in _WORD.findall(plain):
+        at = 0
+        for run in _UNSPACED.finditer(piece):
+            found += [_singular(piece[at : run.start()])] if run.start() > at else []
+            letters = run[0]
+            found += [letters[n : n + 2] for n in range(max(1, len(letters) - 1))]
+            at = run.end()
+        found += [_singular(piece[at:])] if at < len(piece) else []
+    return found
+
+
+T = TypeVar("T")
+
+
+class _Remembered(dict[str, T]):
+    """Results of a function, faster to look up than calls are; emptied when it is full."""
+
+    def __init__(self, function: Callable[[str], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word: str) -> T:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        made = self._function(word)
+        self[word] = made
+        return made
+
+
+_SINGULAR = _Remembered(_singular)
+_PARTS = _Remembered(_parts)
