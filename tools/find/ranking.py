@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forethought.tools.find.segment import K1, B, Segment
+from forethought.tools.find.segment import K1, B, Postings, Segment
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
+Numbers = NDArray[np.integer[Any]]
 Places = NDArray[np.intp]
+
+_TINY = np.float32(1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +83,33 @@ class Words:
             has[touched] = True
         return set(places[has[places]].tolist())
 
-    def _gathered(self, words: Sequence[str]) -> tuple[list[NDArray[np.int64]], list[Floats]]:
+    def _gathered(self, words: Sequence[str]) -> tuple[list[Numbers], list[Floats]]:
         """Places that have a word, and what it adds there: for each word in each segment."""
-        places: list[NDArray[np.int64]] = []
+        places: list[Numbers] = []
         added: list[Floats] = []
-        for word in words:
-            rarity = _rarity(self.count(word), self.size) if len(self._segments) > 1 else 0.0
-            for number, segment in enumerate(self._segments):
-                found = segment.postings(word)
-                if found is None:
-                    continue
-                places.append(found.places + self._starts[number])
-                if rarity:
-                    own = _rarity(len(found.places), len(segment))
-                    odds = found.scores / np.maximum(own - found.scores, np.float32(1e-9))
-                    odds *= self._shorter[number][found.places]
-                    added.append(np.float32(rarity) * odds / (1 + odds))
-                else:
-                    added.append(found.scores)
+        several = len(self._segments) > 1
+        rarities = [_rarity(self.count(word), self.size) for word in words] if several else []
+        for number, segment in enumerate(self._segments):
+            found = [segment.postings(word) for word in words]
+            here = [each for each in found if each is not None]
+            places += [each.places + self._starts[number] for each in here]
+            if several and here:
+                told = [r for r, each in zip(rarities, found, strict=True) if each is not None]
+                added.append(self._told_anew(number, here, told))
+            else:
+                added += [each.scores for each in here]
         return places, added
+
+    def _told_anew(self, number: int, found: list[Postings], rarities: list[float]) -> Floats:
+        """What the words of one segment add by the counts of all, one word after another."""
+        size = len(self._segments[number])
+        counts = [len(each.places) for each in found]
+        own = np.repeat(np.array([_rarity(n, size) for n in counts], dtype=np.float32), counts)
+        rarity = np.repeat(np.array(rarities, dtype=np.float32), counts)
+        scores = np.concatenate([each.scores for each in found])
+        odds = scores / np.maximum(own - scores, _TINY)
+        odds *= self._shorter[number][np.concatenate([each.places for each in found])]
+        return np.asarray(rarity * odds / (1 + odds))
 
     @cached_property
     def _shorter(self) -> list[Floats]:
@@ -118,7 +130,7 @@ def _rarity(count: int, size: int) -> float:
     return log(1 + (size - count + 0.5) / (count + 0.5))
 
 
-def summed(places: NDArray[np.int64], added: Floats | Scores, size: int) -> Scores:
+def summed(places: Numbers, added: Floats | Scores, size: int) -> Scores:
     """What each of `size` places was given in all."""
     return np.bincount(places, weights=added, minlength=size).astype(np.float64, copy=False)
 

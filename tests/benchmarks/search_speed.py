@@ -1,0 +1,87 @@
+"""How fast is local search? `python tests/benchmarks/search_speed.py --passages 20000`.
+
+Indexes passages of the multi-hop worlds (`FORETHOUGHT_DATA`; the first ones again where there are
+too few), opens the index and asks the questions of those worlds for ten passages each: in one
+segment, and in several. Meaning is timed with random vectors in place of an encoder's: what is
+timed is the comparing. Best of five rounds; `cpu` is processor time.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forethought.envs.multihop.library import open_library
+from forethought.tools.find import Document, Index
+
+WHOLE = 10_000
+ROUNDS = 5
+PARTS = (0.7, 0.2, 0.07, 0.03)
+"""Shares of the passages in each of several segments."""
+
+
+class Random:
+    """Vectors of no meaning."""
+
+    name, dim, fingerprint = "random", 384, "random"
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(0)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._rng.standard_normal((len(texts), self.dim), dtype=np.float32)
+
+
+def timed(work: Callable[[], Any]) -> dict[str, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {
+        "seconds": round(time.perf_counter() - wall, 3),
+        "cpu": round(time.process_time() - cpu, 3),
+    }
+
+
+def per_second(index: Index, queries: Sequence[str], way: Any) -> float:
+    best = min(
+        timed(lambda: [index.find(query, 10, way=way) for query in queries])["seconds"]
+        for _ in range(ROUNDS)
+    )
+    return round(len(queries) / best)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--passages", type=int, default=20_000)
+    count: int = parser.parse_args().passages
+    library = open_library()
+    texts = [library.passages[n % len(library.passages)] for n in range(count)]
+    documents = [Document(str(n), text.title, text.text) for n, text in enumerate(texts)]
+    queries = [q.text for questions in library.questions.values() for q in questions]
+    told: dict[str, Any] = {"passages": count, "queries": len(queries)}
+    with tempfile.TemporaryDirectory() as folder:
+        index = Index.create(Path(folder, "one"), longest=WHOLE)
+        told["build"] = timed(lambda: index.add(documents))
+        told["open"] = timed(lambda: Index(Path(folder, "one")))
+        told["queries a second, one segment"] = per_second(index, queries, "words")
+        parts = Index.create(Path(folder, "parts"), longest=WHOLE)
+        at = 0
+        for share in PARTS:
+            parts.add(documents[at : at + round(share * count)])
+            at += round(share * count)
+        told["segments"] = parts.segments
+        told["queries a second, several"] = per_second(parts, queries, "words")
+        told["merge"] = timed(parts.merge)
+        index.embed(Random()).wait()
+        told["queries a second, both"] = per_second(index, queries[:200], "both")
+    sys.stdout.write(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
