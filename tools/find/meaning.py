@@ -49,17 +49,21 @@ class Meaning:
                 f"an encoder has name, dim, fingerprint and encode; {encoder!r} has not"
             )
         self._encoder = encoder
-        self._keys = tuple(keys)
         self._turn = turn
+        self._reading = threading.Lock()
+        """Held for moments, so that nobody sees half of what is written."""
         self._vectors = Vectors(folder / _slug(encoder), encoder.dim)
         self._vectors.refresh()
+        self._keys = tuple(keys)
+        self._lacking = list(keys)
+        """Ends with a key without a vector, if there is one."""
         self._placed: NDArray[np.int64] | None = None
         """The row of each passage's vector, once every one has one."""
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many passages have a vector, and how many there are."""
-        with self._turn:
+        with self._reading:
             return sum(key in self._vectors for key in self._keys), len(self._keys)
 
     @property
@@ -69,7 +73,7 @@ class Meaning:
 
     def missing(self) -> list[bytes]:
         """Keys without a vector, each once."""
-        with self._turn:
+        with self._reading:
             self._vectors.refresh()
             return [key for key in dict.fromkeys(self._keys) if key not in self._vectors]
 
@@ -79,8 +83,8 @@ class Meaning:
         Raises:
             OSError: If they cannot be written.
         """
-        with self._turn:
-            made = np.asarray(self._encoder.encode(list(texts.values())), dtype=np.float32)
+        made = self._encoded(list(texts.values()))
+        with self._reading:
             self._vectors.append(list(texts), made)
 
     def best(self, query: str, most: int) -> Ranked:
@@ -88,19 +92,24 @@ class Meaning:
         rows = self._rows()
         if rows is None or not len(rows):
             return Ranked(np.zeros(0, dtype=np.intp), np.zeros(0))
-        with self._turn:
-            asked = np.asarray(self._encoder.encode([query]), dtype=np.float32)[0]
+        asked = self._encoded([query])[0]
+        with self._reading:
             matrix = self._vectors.matrix
         length = float(np.linalg.norm(asked))
-        return nearest((matrix @ (asked / (length or 1.0)))[rows], most)
+        return nearest((matrix @ (asked / np.float32(length or 1)))[rows], most)
+
+    def _encoded(self, texts: list[str]) -> NDArray[np.float32]:
+        with self._turn:
+            return np.asarray(self._encoder.encode(texts), dtype=np.float32)
 
     def _rows(self) -> NDArray[np.int64] | None:
         """The row of each passage's vector; `None` where one has none."""
-        with self._turn:
+        with self._reading:
             if self._placed is None:
                 self._vectors.refresh()
-                rows = self._vectors.rows(self._keys)
-                self._placed = None if (rows < 0).any() else rows
+                while self._lacking and self._lacking[-1] in self._vectors:
+                    self._lacking.pop()
+                self._placed = None if self._lacking else self._vectors.rows(self._keys)
             return self._placed
 
 
@@ -164,9 +173,10 @@ class Embedding:
         return self._meaning.ready
 
     def stop(self) -> None:
-        """End after the texts being encoded now; what was made is kept."""
+        """End after the texts being encoded now; what was made is kept. `tell` may call it."""
         self._stopping.set()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -5,10 +5,12 @@ passages of a document one after the other are the document, but for empty space
 """
 
 import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 
 from forethought.agent.errors import ConfigError
 
@@ -104,11 +106,18 @@ def split(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
 
 
 def _passage(document: Document, begin: int, end: int) -> Passage:
-    section = ""
-    for start, name in document.sections:
-        if start > begin:
+    """The passage from one place to another; its section is that of most of it."""
+    sections = document.sections
+    first = bisect_right(sections, begin, key=itemgetter(0))
+    section, most = "", 0
+    for at in range(first - 1, len(sections)):
+        start, name = sections[at] if at >= 0 else (0, "")
+        stop = sections[at + 1][0] if at + 1 < len(sections) else end
+        if start >= end:
             break
-        section = name
+        inside = min(stop, end) - max(start, begin)
+        if inside > most:
+            section, most = name, inside
     return Passage(document.name, document.title, section, document.text[begin:end], begin)
 
 

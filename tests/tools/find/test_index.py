@@ -109,7 +109,7 @@ def test_an_index_is_as_it_was_when_opened_again(tmp_path: Path) -> None:
     assert (hit.passage.section, hit.passage.title) == ("Brakes", "Manual")
     assert text[hit.passage.offset :].startswith(hit.passage.text)
     assert again.documents == ["m.md"]
-    assert len(again) == len(list(again.passages())) == 3
+    assert len(again) == len(list(again.passages())) == 4
     again.add([Document("n", "N", "y" * 300)])
     assert max(len(each.text) for each in again.passages()) <= 200
 
