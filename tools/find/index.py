@@ -7,7 +7,7 @@ never half of each. One writer at a time, held by a lock. Knows nothing of agent
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,8 @@ from forethought.tools.find.store import Change, View, changing, open_view
 from forethought.tools.find.words import asked
 
 Way = Literal["auto", "words", "meaning", "both"]
+BATCH = 5_000_000
+"""Characters of files that are read before they are put into the index."""
 WAYS: tuple[str, ...] = get_args(Way)
 Told = Callable[[str, int, int], None]
 """Told of a stage (`reading`), how much of it is done, and how much there is."""
@@ -192,7 +194,8 @@ class Index:
         Args:
             folder: Markdown, text, HTML and PDF, in it and in its folders.
             suffixes: Endings of the files wanted, such as `.md`; all that can be read by default.
-            tell: Told of the files that were read.
+            tell: Told of the files that were read. What was read so far is kept from time to
+                time, so that whoever is stopped goes on from there.
 
         Raises:
             ConfigError: If there is no such folder, or an ending is unknown.
@@ -204,18 +207,10 @@ class Index:
             known = change.manifest.entries
             gone = {n for n, e in known.items() if e.size is not None and n not in files}
             fresh = [f for f in files.values() if not _is_same(f, known.get(f.name))]
-            entries: dict[str, Entry] = {}
-            documents: list[Document] = []
-            for number, found in enumerate(fresh):
-                if tell is not None:
-                    tell("reading", number, len(fresh))
-                document, problem = _read(found)
-                documents += [document] if document else []
-                entries[found.name] = Entry(size=found.size, changed=found.changed, problem=problem)
-            if tell is not None:
-                tell("reading", len(fresh), len(fresh))
-            if entries or gone:
-                change(entries, documents, gone)
+            if gone:
+                change(gone=gone)
+            for entries, documents in _batches(fresh, tell):
+                change(entries, documents)
 
     def merge(self) -> None:
         """Make all segments one.
@@ -258,11 +253,13 @@ class Index:
     @contextmanager
     def _change(self) -> Iterator[Change]:
         """The index as it is on disk, for this thread alone; then looked at again."""
-        with changing(self.folder) as change:
-            yield change
-        self._view = open_view(self.folder, self._view)
-        if self._encoder is not None:
-            self._embed()
+        try:
+            with changing(self.folder) as change:
+                yield change
+        finally:
+            self._view = open_view(self.folder, self._view)
+            if self._encoder is not None:
+                self._embed()
 
 
 def _chosen(way: Way, meaning: Meaning | None) -> Way:
@@ -283,6 +280,26 @@ def _is_same(found: Found, entry: Entry | None) -> bool:
     if entry is None or entry.problem:
         return False
     return (entry.size, entry.changed) == (found.size, found.changed)
+
+
+def _batches(
+    files: Sequence[Found], tell: Told | None
+) -> Iterator[tuple[dict[str, Entry], list[Document]]]:
+    """Files that were read, a few at a time, with what the manifest is to say of them."""
+    entries: dict[str, Entry] = {}
+    documents: list[Document] = []
+    held = 0
+    for number, found in enumerate(files, start=1):
+        document, problem = _read(found)
+        if document is not None:
+            documents.append(document)
+            held += len(document.text)
+        entries[found.name] = Entry(size=found.size, changed=found.changed, problem=problem)
+        if tell is not None:
+            tell("reading", number, len(files))
+        if held >= BATCH or number == len(files):
+            yield entries, documents
+            entries, documents, held = {}, [], 0
 
 
 def _read(found: Found) -> tuple[Document | None, str]:

@@ -91,7 +91,7 @@ def changing(folder: Path) -> Iterator["Change"]:
 
 
 class Change:
-    """What a writer may do; calling it does it.
+    """What a writer may do; calling it does it, once or again.
 
     Args:
         folder: Where the index lies.
@@ -130,16 +130,15 @@ class Change:
         kept = [p for s in merged for p in s if p.document not in leaving] if merged else []
         name = uuid4().hex[:12]
         passages = kept + fresh
+        staying = [s for s in self._segments if s not in merged]
         if passages:
             write_segment(self._folder / SEGMENTS / name, passages)
+            staying.append(Segment(self._folder / SEGMENTS / name))
         moved = {passage.document for passage in passages}
         known = {n: e for n, e in old.items() if n not in leaving} | given
         self.manifest = self.manifest.model_copy(
             update={
-                "segments": (
-                    *(s.name for s in self._segments if s not in merged),
-                    *([name] if passages else []),
-                ),
+                "segments": tuple(s.name for s in staying),
                 "entries": {
                     n: e.model_copy(update={"segment": name}) if n in moved else e
                     for n, e in known.items()
@@ -147,6 +146,7 @@ class Change:
             }
         )
         write_manifest(self._folder, self.manifest)
+        self._segments = tuple(staying)
         self._clear()
 
     def _merged(self, touched: Collection[str], fresh: int, everything: bool) -> list[Segment]:

@@ -278,3 +278,24 @@ def test_an_index_follows_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no folder"):
         index.update(tmp_path / "gone")
     assert index.documents == ["a.md", "note"]
+
+
+def test_a_long_update_that_is_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forethought.tools.find.index.BATCH", 5)
+    for number in range(6):
+        _touch(tmp_path / "m" / f"{number}.txt", f"text {number}", 1)
+    index = Index.create(tmp_path / "i")
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index.update(tmp_path / "m", tell=stop)
+    assert index.documents == Index(tmp_path / "i").documents == ["0.txt", "1.txt", "2.txt"]
+    told: list[int] = []
+    index.update(tmp_path / "m", tell=lambda stage, done, total: told.append(total))
+    assert told == [3, 3, 3]
+    assert len(index.documents) == 6
