@@ -253,13 +253,13 @@ class Index:
     @contextmanager
     def _change(self) -> Iterator[Change]:
         """The index as it is on disk, for this thread alone; then looked at again."""
-        try:
-            with changing(self.folder) as change:
+        with changing(self.folder, self._view.segments) as change:
+            try:
                 yield change
-        finally:
-            self._view = open_view(self.folder, self._view)
-            if self._encoder is not None:
-                self._embed()
+            finally:  # what was done before an error is done
+                self._view = open_view(self.folder, change.segments)
+                if self._encoder is not None:
+                    self._embed()
 
 
 def _chosen(way: Way, meaning: Meaning | None) -> Way:

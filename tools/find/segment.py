@@ -56,7 +56,7 @@ def write_segment(folder: Path, passages: Sequence[Passage]) -> None:
     folder.mkdir(parents=True)
     growing: defaultdict[str, int] = defaultdict()
     growing.default_factory = growing.__len__  # a new word gets the next number
-    counted = [[growing[word] for word in words_of(passage.indexed)] for passage in passages]
+    counted = [list(map(growing.__getitem__, words_of(each.indexed))) for each in passages]
     numbers = {**growing, "": len(growing)}  # bm25s cannot lay out an empty vocabulary
     with np.errstate(all="ignore"):  # passages without a word have no mean length
         model.index((counted, numbers), create_empty_token=False, show_progress=False)

@@ -6,7 +6,7 @@ not name. A process that dies on the way leaves the index as it was. Knows no fi
 
 import fcntl
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -49,23 +49,23 @@ class View:
         return {digest(text): text for text in (each.indexed for each in self.passages())}
 
 
-def open_view(folder: Path, before: View | None = None) -> View:
+def open_view(folder: Path, opened: Iterable[Segment] = ()) -> View:
     """An index as it is.
 
     Args:
         folder: Where it lies.
-        before: The same index opened earlier; segments that are still there are not opened again.
+        opened: Segments of it that are open; those that are still there are not opened again.
 
     Raises:
         DataError: If there is none, or it is damaged.
         MissingExtra: If bm25s is not installed.
     """
-    opened = {segment.name: segment for segment in before.segments} if before else {}
+    known = {segment.name: segment for segment in opened}
     for _ in range(_TRIES):
         manifest = read_manifest(folder)
         try:
             segments = tuple(
-                opened.get(name) or Segment(folder / SEGMENTS / name) for name in manifest.segments
+                known.get(name) or Segment(folder / SEGMENTS / name) for name in manifest.segments
             )
         except FileNotFoundError as error:
             missing = error  # merged by somebody else since, or lost
@@ -75,11 +75,12 @@ def open_view(folder: Path, before: View | None = None) -> View:
 
 
 @contextmanager
-def changing(folder: Path) -> Iterator["Change"]:
+def changing(folder: Path, opened: Iterable[Segment] = ()) -> Iterator["Change"]:
     """The index for one writer; others wait for their turn.
 
     Args:
         folder: Where it lies.
+        opened: Segments of it that are open, as for `open_view`.
 
     Raises:
         DataError: If there is none, or it is damaged.
@@ -87,7 +88,7 @@ def changing(folder: Path) -> Iterator["Change"]:
     """
     with (folder / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Change(folder, open_view(folder))
+        yield Change(folder, open_view(folder, opened))
 
 
 class Change:
@@ -101,7 +102,7 @@ class Change:
     def __init__(self, folder: Path, view: View) -> None:
         self.manifest = view.manifest
         self._folder = folder
-        self._segments = view.segments
+        self.segments = view.segments
 
     def __call__(
         self,
@@ -130,7 +131,7 @@ class Change:
         kept = [p for s in merged for p in s if p.document not in leaving] if merged else []
         name = uuid4().hex[:12]
         passages = kept + fresh
-        staying = [s for s in self._segments if s not in merged]
+        staying = [s for s in self.segments if s not in merged]
         if passages:
             write_segment(self._folder / SEGMENTS / name, passages)
             staying.append(Segment(self._folder / SEGMENTS / name))
@@ -146,20 +147,20 @@ class Change:
             }
         )
         write_manifest(self._folder, self.manifest)
-        self._segments = tuple(staying)
+        self.segments = tuple(staying)
         self._clear()
 
     def _merged(self, touched: Collection[str], fresh: int, everything: bool) -> list[Segment]:
         """The segments that become one with what is new, in order."""
         if everything:
-            return list(self._segments)
-        chosen = {s.name for s in self._segments if s.name in touched}
-        total = fresh + sum(len(s) for s in self._segments if s.name in chosen)
-        for segment in sorted(self._segments, key=len):
+            return list(self.segments)
+        chosen = {s.name for s in self.segments if s.name in touched}
+        total = fresh + sum(len(s) for s in self.segments if s.name in chosen)
+        for segment in sorted(self.segments, key=len):
             if segment.name not in chosen and len(segment) <= _GROWTH * total:
                 chosen.add(segment.name)
                 total += len(segment)
-        return [s for s in self._segments if s.name in chosen]
+        return [s for s in self.segments if s.name in chosen]
 
     def _clear(self) -> None:
         """Take away the segments that the manifest does not name."""

@@ -7,13 +7,16 @@ neighbouring characters are a word.
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
 
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]+"
 )
+_SPACED = bytes(
+    b if b > 127 else ord(chr(b).lower()) if chr(b).isalnum() else 32 for b in range(256)
+)
+"""What becomes of each byte: signs of ASCII a space, its letters small; others stay."""
 _FUNCTION_WORDS = (
     "a about after all also an and any are as at be been before but by can could did do does for"
     " from had has have he her his how i if in into is it its just me my no not of on or our she so"
@@ -31,15 +34,10 @@ _MOST_REMEMBERED = 1 << 18
 
 def words_of(text: str) -> list[str]:
     """The words of a text in order, repeats included."""
-    if text.isascii():
-        return [_SINGULAR[word] for word in _WORD.findall(text.lower())]
-    found: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()):
-        if word.isascii():
-            found.append(_SINGULAR[word])
-        else:
-            found += _PARTS[word]
-    return found
+    # as bytes, which is several times faster than finding words one by one
+    rough = text.encode("utf-8", "replace").translate(_SPACED).decode("utf-8").split()
+    found = list(map(_FORMS.__getitem__, rough))
+    return found if text.isascii() else " ".join(found).split()
 
 
 def asked(query: str) -> list[str]:
@@ -59,33 +57,36 @@ def _singular(word: str) -> str:
     return word if word[-2] in "us" else word[:-1]
 
 
-def _parts(word: str) -> list[str]:
-    """A run of letters without accents, taken apart where it is not spaced."""
+def _form(word: str) -> str:
+    """A word as it is searched for; several with spaces between them where it is taken apart."""
+    if word.isascii():
+        return _singular(word)
     apart = unicodedata.normalize("NFKD", word.casefold())
     plain = unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
-    found: list[str] = []
-    for piece in _WORD.findall(plain):
-        at = 0
-        for run in _UNSPACED.finditer(piece):
-            found += [_singular(piece[at : run.start()])] if run.start() > at else []
-            letters = run[0]
-            found += [letters[n : n + 2] for n in range(max(1, len(letters) - 1))]
-            at = run.end()
-        found += [_singular(piece[at:])] if at < len(piece) else []
-    return found
+    return " ".join(part for piece in _WORD.findall(plain) for part in _parts(piece))
 
 
-T = TypeVar("T")
+def _parts(word: str) -> Iterator[str]:
+    """A run of letters, taken apart where it is not spaced."""
+    at = 0
+    for run in _UNSPACED.finditer(word):
+        if run.start() > at:
+            yield _singular(word[at : run.start()])
+        letters = run[0]
+        yield from (letters[n : n + 2] for n in range(max(1, len(letters) - 1)))
+        at = run.end()
+    if at < len(word):
+        yield _singular(word[at:])
 
 
-class _Remembered(dict[str, T]):
+class _Remembered(dict[str, str]):
     """Results of a function, faster to look up than calls are; emptied when it is full."""
 
-    def __init__(self, function: Callable[[str], T]) -> None:
+    def __init__(self, function: Callable[[str], str]) -> None:
         super().__init__()
         self._function = function
 
-    def __missing__(self, word: str) -> T:
+    def __missing__(self, word: str) -> str:
         if len(self) >= _MOST_REMEMBERED:
             self.clear()
         made = self._function(word)
@@ -93,5 +94,4 @@ class _Remembered(dict[str, T]):
         return made
 
 
-_SINGULAR = _Remembered(_singular)
-_PARTS = _Remembered(_parts)
+_FORMS = _Remembered(_form)
