@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -76,23 +77,29 @@ def ranked(found: Sequence[int]) -> Ranked:
     return Ranked(np.array(found, dtype=np.intp), -np.arange(len(found), dtype=np.float64))
 
 
-def tuned(index: Index, questions: Sequence[Question]) -> dict[str, object]:
+def tuned(index: Index, questions: Sequence[Question]) -> dict[str, list[float]]:
     """What each way to fuse finds, best first: mean of the three sets, then each of them."""
     lists = [
         (ranked(places(index, q, "words", POOL)), ranked(places(index, q, "meaning", POOL)))
         for q in questions
     ]
-    table: dict[str, list[float]] = {}
-    for k in RANKS:
-        for share in SHARES:
-            by_set: dict[str, list[float]] = {name: [] for name in SETS}
-            for question, (words, meaning) in zip(questions, lists, strict=True):
-                best = fused(words, meaning, DEPTH, k=k, share=share)
-                by_set[question.source].append(recall(best.places.tolist(), question))
-            means = [sum(each) / len(each) for each in by_set.values()]
-            table[f"k {k:g}, words {share}"] = [sum(means) / len(means), *means]
-    best_first = sorted(table.items(), key=lambda item: -item[1][0])
-    return {name: [round(each, 4) for each in row] for name, row in best_first}
+    table = {
+        "words": by_set(questions, [words for words, _ in lists]),
+        "meaning": by_set(questions, [meaning for _, meaning in lists]),
+    }
+    for k, share in product(RANKS, SHARES):
+        both = [fused(*each, DEPTH, k=k, share=share) for each in lists]
+        table[f"k {k:g}, words {share}"] = by_set(questions, both)
+    return dict(sorted(table.items(), key=lambda item: -item[1][0]))
+
+
+def by_set(questions: Sequence[Question], found: Sequence[Ranked]) -> list[float]:
+    """Mean recall of the three sets, then that of each."""
+    got: dict[str, list[float]] = {name: [] for name in SETS}
+    for question, best in zip(questions, found, strict=True):
+        got[question.source].append(recall(best.places.tolist(), question))
+    means = [sum(each) / len(each) for each in got.values()]
+    return [round(each, 4) for each in (sum(means) / len(means), *means)]
 
 
 def main() -> None:

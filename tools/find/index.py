@@ -17,7 +17,7 @@ from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import Encoder
 from forethought.tools.find.files import Found, Unreadable, files_in, read_file
 from forethought.tools.find.fusion import POOL, fused
-from forethought.tools.find.manifest import FILE, Entry, Manifest, write_manifest
+from forethought.tools.find.manifest import FILE, File, Manifest, write_manifest
 from forethought.tools.find.meaning import Embedding, Meaning, Tell
 from forethought.tools.find.passages import LONGEST, Document, Hit, Passage, split
 from forethought.tools.find.ranking import Ranked
@@ -85,7 +85,7 @@ class Index:
     @property
     def documents(self) -> list[str]:
         """Names of the documents, sorted."""
-        return sorted(n for n, entry in self._view.manifest.entries.items() if entry.segment)
+        return list(self.titles())
 
     def titles(self) -> dict[str, str]:
         """Titles of the documents by name, sorted by name."""
@@ -95,8 +95,8 @@ class Index:
     @property
     def problems(self) -> dict[str, str]:
         """Files that could not be read, and why."""
-        entries = self._view.manifest.entries.items()
-        return {name: entry.problem for name, entry in sorted(entries) if entry.problem}
+        files = self._view.manifest.files.items()
+        return {name: file.problem for name, file in sorted(files) if file.problem}
 
     @property
     def segments(self) -> int:
@@ -168,7 +168,7 @@ class Index:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ConfigError(f"documents have one name each; given twice: {', '.join(twice)}")
         with self._change() as change:
-            change({name: Entry() for name in names}, given)
+            change(given)
 
     def remove(self, names: Collection[str]) -> None:
         """Take documents out; names that are not there are passed over.
@@ -204,13 +204,13 @@ class Index:
         """
         files = {found.name: found for found in files_in(Path(folder), suffixes)}
         with self._change() as change:
-            known = change.manifest.entries
-            gone = {n for n, e in known.items() if e.size is not None and n not in files}
+            known = change.manifest.files
+            gone = known.keys() - files.keys()
             fresh = [f for f in files.values() if not _is_same(f, known.get(f.name))]
             if gone:
                 change(gone=gone)
-            for entries, documents in _batches(fresh, tell):
-                change(entries, documents)
+            for documents, told in _batches(fresh, tell):
+                change(documents, files=told)
 
     def merge(self) -> None:
         """Make all segments one.
@@ -257,7 +257,7 @@ class Index:
             try:
                 yield change
             finally:  # what was done before an error is done
-                self._view = open_view(self.folder, change.segments)
+                self._view = change.view()
                 if self._encoder is not None:
                     self._embed()
 
@@ -275,31 +275,31 @@ def _chosen(way: Way, meaning: Meaning | None) -> Way:
     return way
 
 
-def _is_same(found: Found, entry: Entry | None) -> bool:
+def _is_same(found: Found, file: File | None) -> bool:
     """Whether a file is as it was when it was read; one that could not be read is tried again."""
-    if entry is None or entry.problem:
+    if file is None or file.problem:
         return False
-    return (entry.size, entry.changed) == (found.size, found.changed)
+    return (file.size, file.changed) == (found.size, found.changed)
 
 
 def _batches(
     files: Sequence[Found], tell: Told | None
-) -> Iterator[tuple[dict[str, Entry], list[Document]]]:
+) -> Iterator[tuple[list[Document], dict[str, File]]]:
     """Files that were read, a few at a time, with what the manifest is to say of them."""
-    entries: dict[str, Entry] = {}
     documents: list[Document] = []
+    told: dict[str, File] = {}
     held = 0
     for number, found in enumerate(files, start=1):
         document, problem = _read(found)
         if document is not None:
             documents.append(document)
             held += len(document.text)
-        entries[found.name] = Entry(size=found.size, changed=found.changed, problem=problem)
+        told[found.name] = File(size=found.size, changed=found.changed, problem=problem)
         if tell is not None:
             tell("reading", number, len(files))
         if held >= BATCH or number == len(files):
-            yield entries, documents
-            entries, documents, held = {}, [], 0
+            yield documents, told
+            documents, told, held = [], {}, 0
 
 
 def _read(found: Found) -> tuple[Document | None, str]:

@@ -11,19 +11,17 @@ FILE = "index.json"
 VERSION = 1
 
 
-class Entry(BaseModel):
-    """A document of the index, or a file that gave none."""
+class File(BaseModel):
+    """A file that was read, or that could not be."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    segment: str = ""
-    """Where its passages are; empty where it has none."""
-    size: int | None = None
-    """Bytes of the file; `None` for a document that came from no file."""
-    changed: int | None = None
-    """When the file was last written, in nanoseconds of the system's clock."""
+    size: int
+    """Bytes."""
+    changed: int
+    """When it was last written, in nanoseconds of the system's clock."""
     problem: str = ""
-    """Why the file could not be read."""
+    """Why it could not be read; empty where its document is in the index."""
 
 
 class Manifest(BaseModel):
@@ -36,8 +34,8 @@ class Manifest(BaseModel):
     """Characters of a passage at most."""
     segments: tuple[str, ...] = ()
     """Names of the folders, in order."""
-    entries: dict[str, Entry] = Field(default_factory=dict)
-    """By the name of the document."""
+    files: dict[str, File] = Field(default_factory=dict)
+    """By the name of the document; documents that came from no file are not among them."""
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from forethought.agent.errors import DataError
-from forethought.tools.find.manifest import Entry, Manifest, read_manifest, write_manifest
+from forethought.tools.find.manifest import File, Manifest, read_manifest, write_manifest
 from forethought.tools.find.meaning import Meaning
 from forethought.tools.find.passages import Document, Passage, split
 from forethought.tools.find.ranking import Words
@@ -106,49 +106,45 @@ class Change:
 
     def __call__(
         self,
-        entries: Mapping[str, Entry] | None = None,
         documents: Sequence[Document] = (),
-        gone: Collection[str] = (),
         *,
+        files: Mapping[str, File] | None = None,
+        gone: Collection[str] = (),
         everything: bool = False,
     ) -> None:
         """Put documents in, in place of those of the same names, and take others out.
 
         Args:
-            entries: What the manifest is to say of each, by name.
-            documents: Those of them that have a text.
-            gone: Names of documents to take out.
+            documents: What to put in.
+            files: What the manifest is to say of files, by name. One that has no document among
+                those given has none from now on.
+            gone: Names of documents and files to take out.
             everything: Whether all segments are made one.
 
         Raises:
             OSError: If the index cannot be written.
         """
-        given = dict(entries or {})
-        old = self.manifest.entries
-        leaving = {name for name in (*gone, *given) if name in old}
+        read = dict(files or {})
+        leaving = {*gone, *read, *(document.name for document in documents)}
         fresh = [p for d in documents for p in split(d, self.manifest.longest)]
-        merged = self._merged({old[name].segment for name in leaving}, len(fresh), everything)
-        kept = [p for s in merged for p in s if p.document not in leaving] if merged else []
-        name = uuid4().hex[:12]
-        passages = kept + fresh
+        touched = {s.name for s in self.segments if any(n in leaving for n, _ in s.documents)}
+        merged = self._merged(touched, len(fresh), everything)
+        passages = [p for s in merged for p in s if p.document not in leaving] + fresh
         staying = [s for s in self.segments if s not in merged]
         if passages:
-            write_segment(self._folder / SEGMENTS / name, passages)
-            staying.append(Segment(self._folder / SEGMENTS / name))
-        moved = {passage.document for passage in passages}
-        known = {n: e for n, e in old.items() if n not in leaving} | given
-        self.manifest = self.manifest.model_copy(
-            update={
-                "segments": tuple(s.name for s in staying),
-                "entries": {
-                    n: e.model_copy(update={"segment": name}) if n in moved else e
-                    for n, e in known.items()
-                },
-            }
-        )
+            place = self._folder / SEGMENTS / uuid4().hex[:12]
+            write_segment(place, passages)
+            staying.append(Segment(place))
+        kept = {name: file for name, file in self.manifest.files.items() if name not in leaving}
+        told = {"segments": tuple(s.name for s in staying), "files": kept | read}
+        self.manifest = self.manifest.model_copy(update=told)
         write_manifest(self._folder, self.manifest)
         self.segments = tuple(staying)
         self._clear()
+
+    def view(self) -> View:
+        """The index as it is now."""
+        return View(self.manifest, self.segments, Words(self.segments))
 
     def _merged(self, touched: Collection[str], fresh: int, everything: bool) -> list[Segment]:
         """The segments that become one with what is new, in order."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from forethought.agent.errors import ConfigError, ToolError
@@ -200,8 +201,8 @@ def listed(index: Index, query: str, hits: Sequence[Hit]) -> str:
     elif unknown:
         blocks.append(f"No passage has: {', '.join(unknown)}.")
     for number, hit in enumerate(hits, start=1):
-        text = hit.passage.text.replace("\n", "\n    ")
-        blocks.append(f"[{number}] {hit.passage.title}: {hit.citation}\n    {text}")
+        text = indent(hit.passage.text, "    ")
+        blocks.append(f"[{number}] {hit.passage.title}: {hit.citation}\n{text}")
     return "\n".join(blocks)
 
 

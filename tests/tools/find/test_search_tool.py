@@ -41,7 +41,7 @@ async def test_a_folder_is_searched(manuals: Path) -> None:
     text = (manuals / "bike.md").read_text()
     assert await _asked(tool, "why do brakes squeal?", count=1) == (
         f"[1] Bike manual: Brakes (bike.md, character {text.index('## Brakes')})\n"
-        "    ## Brakes\n    \n    Squeal means wet pads."
+        "    ## Brakes\n\n    Squeal means wet pads."
     )
     assert (await _asked(tool, "batteries")).startswith("[1] Lamp: lamp.html, character 0\n")
 
