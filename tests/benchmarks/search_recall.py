@@ -62,7 +62,9 @@ def places(index: Index, question: Question, way: Way, count: int) -> list[int]:
 
 def measured(index: Index, questions: Sequence[Question], seed: int) -> dict[str, object]:
     """Recall of every way and their paired differences."""
-    got = {way: [recall(places(index, q, way, DEPTH), q) for q in questions] for way in WAYS}
+    got: dict[str, list[float]] = {
+        way: [recall(places(index, q, way, DEPTH), q) for q in questions] for way in WAYS
+    }
     told: dict[str, object] = {"questions": len(questions)}
     for way in WAYS:
         mean = mean_interval(got[way], seed=seed)

@@ -49,7 +49,7 @@ class Sentences:
         self._device = device
         self.name = Path(self._place).name if model is not None else "minilm"
 
-    @property
+    @cached_property
     def dim(self) -> int:
         """Width of a vector."""
         return int(self._model.get_embedding_dimension())
