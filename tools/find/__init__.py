@@ -11,10 +11,21 @@ if TYPE_CHECKING:
     from forethought.tools.find.index import Index
     from forethought.tools.find.meaning import Embedding
     from forethought.tools.find.passages import Document, Hit, Passage
+    from forethought.tools.find.read import reader
     from forethought.tools.find.sentences import Sentences
     from forethought.tools.find.tool import SearchTool, search
 
-__all__ = ["Document", "Embedding", "Hit", "Index", "Passage", "SearchTool", "Sentences", "search"]
+__all__ = [
+    "Document",
+    "Embedding",
+    "Hit",
+    "Index",
+    "Passage",
+    "SearchTool",
+    "Sentences",
+    "reader",
+    "search",
+]
 
 _MODULES = MappingProxyType(
     {
@@ -25,6 +36,7 @@ _MODULES = MappingProxyType(
         "Passage": "passages",
         "SearchTool": "tool",
         "Sentences": "sentences",
+        "reader": "read",
         "search": "tool",
     }
 )

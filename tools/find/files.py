@@ -57,7 +57,8 @@ def files_in(folder: Path, suffixes: Collection[str] | None = None) -> Iterator[
     """
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {str(folder)!r} to search")
-    wanted = frozenset(READERS if suffixes is None else suffixes)
+    given = [suffixes] if isinstance(suffixes, str) else suffixes
+    wanted = frozenset(READERS if given is None else map(str.lower, given))
     if wanted - set(READERS):
         unknown, known = ", ".join(sorted(wanted - set(READERS))), ", ".join(READERS)
         raise ConfigError(f"files in {unknown} cannot be read; these can: {known}")

@@ -108,6 +108,14 @@ class Index:
         view = self._view
         return (passage for segment in view.segments for passage in segment)
 
+    def passages_of(self, name: str) -> list[Passage]:
+        """The passages of a document, in order; none where there is no such document."""
+        for segment in self._view.segments:
+            found = segment.passages_of(name)
+            if found:
+                return found
+        return []
+
     def count(self, word: str) -> int:
         """How many passages have a word, as `words_of` gives it."""
         return self._view.words.count(word)

@@ -161,6 +161,12 @@ class Segment:
         name, title = self._documents[row[_DOCUMENT]]
         return Passage(name, title, self._sections[row[_SECTION]], text, row[_OFFSET])
 
+    def passages_of(self, name: str) -> list[Passage]:
+        """The passages of a document, in order; none where it is not here."""
+        numbers = [n for n, (known, _) in enumerate(self._documents) if known == name]
+        places = np.flatnonzero(np.isin(self._places[:, _DOCUMENT], numbers))
+        return [self.passage(place) for place in places.tolist()]
+
     def count(self, word: str) -> int:
         """How many passages have a word."""
         number = self._numbers.get(word)

@@ -127,6 +127,7 @@ def search(
     Raises:
         ConfigError: If there is nothing to search, or an option cannot work.
         DataError: If the index is damaged.
+        OSError: If the cache cannot be written.
         MissingExtra: If bm25s is not installed, or pypdf where there is a PDF.
     """
     index = where if isinstance(where, Index) else _index_of(Path(where), suffixes)

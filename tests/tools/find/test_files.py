@@ -122,7 +122,8 @@ def test_the_walk_is_sorted_and_stays_in_the_folder(tmp_path: Path) -> None:
     (root / "gone.md").symlink_to(root / "nowhere.md")
     os.mkfifo(root / "pipe.txt")
     assert [each.name for each in files_in(root)] == ["a b/x.md", "b/x.md", "inside.md", "z.TXT"]
-    assert [each.name for each in files_in(root, [".txt"])] == ["z.TXT"]
+    for suffixes in ([".txt"], [".TXT"], ".txt"):
+        assert [each.name for each in files_in(root, suffixes)] == ["z.TXT"]
 
 
 def test_folders_and_endings_that_are_none_are_refused(tmp_path: Path) -> None:
