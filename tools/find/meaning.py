@@ -136,6 +136,8 @@ class Embedding:
         self._texts = texts
         self._tell = tell
         self._stopping = threading.Event()
+        self._over = threading.Event()
+        """Waited for in place of the thread: whoever joins one and is interrupted breaks it."""
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="forethought-embedding", daemon=True)
         _under_way.add(self)
@@ -153,7 +155,7 @@ class Embedding:
     @property
     def running(self) -> bool:
         """Whether it is still under way."""
-        return self._thread.is_alive()
+        return not self._over.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end.
@@ -167,7 +169,7 @@ class Embedding:
         Raises:
             Exception: What the encoder raised, if it failed.
         """
-        self._thread.join(timeout)
+        self._over.wait(timeout)
         if self._failed is not None:
             raise self._failed
         return self._meaning.ready
@@ -176,7 +178,7 @@ class Embedding:
         """End after the texts being encoded now; what was made is kept. `tell` may call it."""
         self._stopping.set()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._over.wait()
 
     def _run(self) -> None:
         try:
@@ -185,6 +187,7 @@ class Embedding:
             self._failed = error
         finally:
             _under_way.discard(self)
+            self._over.set()
 
     def _work(self) -> None:
         missing = self._meaning.missing()

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -81,6 +83,20 @@ def test_until_all_vectors_are_made_words_alone_are_used(tmp_path: Path) -> None
     assert _names(index, "cycle repair", "auto", 1) == ["ride"]
 
 
+def test_ctrl_c_while_waiting_breaks_nothing(tmp_path: Path) -> None:
+    hold = threading.Event()
+    making = _index(tmp_path).embed(Topics(hold=hold))
+    press = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    press.start()
+    with pytest.raises(KeyboardInterrupt):
+        making.wait()
+    press.join()
+    assert making.running
+    hold.set()
+    making.stop()
+    assert not making.running
+
+
 def test_what_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     index = _index(tmp_path, _many(3 * BATCH))
     told: list[tuple[int, int]] = []
@@ -90,8 +106,10 @@ def test_what_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
         if done:
             making.stop()
 
-    first = Topics()
+    hold = threading.Event()
+    first = Topics(hold=hold)
     making = index.embed(first, tell=tell)
+    hold.set()
     making.wait()
     assert told == [(0, 3 * BATCH), (BATCH, 3 * BATCH)]
     assert len(first.seen) == BATCH
