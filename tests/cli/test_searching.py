@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from topic_encoder import Topics
 
 pytest.importorskip("bm25s")
 
@@ -67,6 +68,22 @@ def test_mistakes_are_one_line(
     assert words in said.err
     assert said.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_meaning_is_made_and_used(
+    run: Run, manuals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forethought.cli.searching.Sentences", Topics)
+    out = tmp_path / "out"
+    said = run("index", manuals, "--out", out, "--meaning")
+    assert (said.code, said.out) == (
+        0,
+        f"1 document, 1 passage in {out}, by words and by meaning\n",
+    )
+    assert len(list((out / "vectors").glob("topics-*/keys"))) == 1
+    assert run("find", out, "bicycle", "--json").json["hits"] == []
+    (hit,) = run("find", out, "bicycle", "--meaning", "--json").json["hits"]
+    assert hit["document"] == "bike.md"
 
 
 def test_a_folder_that_holds_something_else_is_not_written_into(run: Run, manuals: Path) -> None:

@@ -17,12 +17,12 @@ from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import Encoder
 from forethought.tools.find.files import Found, Unreadable, files_in, read_file
 from forethought.tools.find.fusion import POOL, fused
-from forethought.tools.find.manifest import FILE, File, Manifest, write_manifest
+from forethought.tools.find.manifest import File, Manifest
 from forethought.tools.find.meaning import Embedding, Meaning, Tell
-from forethought.tools.find.passages import LONGEST, Document, Hit, Passage, split
+from forethought.tools.find.passages import LONGEST, Document, Hit, Passage, check_longest
 from forethought.tools.find.ranking import Ranked
 from forethought.tools.find.segment import bm25
-from forethought.tools.find.store import Change, View, changing, open_view
+from forethought.tools.find.store import Change, View, changing, make_folder, open_view
 from forethought.tools.find.words import asked
 
 Way = Literal["auto", "words", "meaning", "both"]
@@ -67,12 +67,8 @@ class Index:
         """
         place = Path(folder)
         bm25()
-        list(split(Document("", "", ""), longest))  # refuses what cannot work
-        if not (place / FILE).exists():
-            if place.exists() and (not place.is_dir() or any(place.iterdir())):
-                raise ConfigError(f"{place} holds no index and is not empty; name a new folder")
-            place.mkdir(parents=True, exist_ok=True)
-            write_manifest(place, Manifest(longest=longest))
+        check_longest(longest)
+        make_folder(place, Manifest(longest=longest))
         return cls(place)
 
     def __repr__(self) -> str:
@@ -244,17 +240,12 @@ class Index:
         Raises:
             ConfigError: If the encoder is none.
         """
-        self._encoder = encoder
-        return self._embed(tell)
-
-    def _embed(self, tell: Tell | None = None) -> Embedding:
-        if self._encoder is None:
-            raise ConfigError("give an encoder to embed with")
         if self._embedding is not None:
             self._embedding.stop()
         view = self._view
-        meaning = Meaning(self._encoder, self.folder / "vectors", view.keys(), self._turn)
+        meaning = Meaning(encoder, self.folder / "vectors", view.keys(), self._turn)
         self._view = replace(view, meaning=meaning)
+        self._encoder = encoder
         self._embedding = Embedding(meaning, view.texts, tell)
         return self._embedding
 
@@ -267,7 +258,7 @@ class Index:
             finally:  # what was done before an error is done
                 self._view = change.view()
                 if self._encoder is not None:
-                    self._embed()
+                    self.embed(self._encoder)
 
 
 def _chosen(way: Way, meaning: Meaning | None) -> Way:

@@ -72,6 +72,16 @@ class Hit:
         return f"{self.passage.section} ({place})" if self.passage.section else place
 
 
+def check_longest(longest: int) -> None:
+    """Refuse a length that no passage can keep to.
+
+    Raises:
+        ConfigError: If it is below 100 characters.
+    """
+    if longest < _LEAST_LONGEST:
+        raise ConfigError(f"longest must be {_LEAST_LONGEST} characters or more, not {longest}")
+
+
 def split(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
     """The passages of a document, in order.
 
@@ -84,8 +94,7 @@ def split(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
     Raises:
         ConfigError: If `longest` is too small.
     """
-    if longest < _LEAST_LONGEST:
-        raise ConfigError(f"longest must be {_LEAST_LONGEST} characters or more, not {longest}")
+    check_longest(longest)
     whole = document.text.strip()
     if len(whole) <= longest and not document.sections:
         if whole:

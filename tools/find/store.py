@@ -13,14 +13,15 @@ from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
-from forethought.agent.errors import DataError
-from forethought.tools.find.manifest import File, Manifest, read_manifest, write_manifest
+from forethought.agent.errors import ConfigError, DataError
+from forethought.tools.find.manifest import FILE, File, Manifest, read_manifest, write_manifest
 from forethought.tools.find.meaning import Meaning
 from forethought.tools.find.passages import Document, Passage, split
 from forethought.tools.find.ranking import Words
 from forethought.tools.find.segment import Segment, digest, write_segment
 
 SEGMENTS = "segments"
+LOCK = "lock"
 _GROWTH = 2
 """Segments up to so many times as large as the new one are merged into it."""
 _TRIES = 5
@@ -74,6 +75,25 @@ def open_view(folder: Path, opened: Iterable[Segment] = ()) -> View:
     raise DataError(f"the index in {folder} is damaged; build it again: {missing}")
 
 
+def make_folder(folder: Path, manifest: Manifest) -> None:
+    """Make the folder of a new index, unless it is there.
+
+    Raises:
+        ConfigError: If it holds something else.
+        OSError: If it cannot be written.
+    """
+    if (folder / FILE).exists():
+        return
+    own = (FILE, LOCK)  # whoever began to make it may have died
+    taken = folder.is_dir() and any(not p.name.startswith(own) for p in folder.iterdir())
+    if taken or (folder.exists() and not folder.is_dir()):
+        raise ConfigError(f"{folder} holds no index and is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        if not (folder / FILE).exists():
+            write_manifest(folder, manifest)
+
+
 @contextmanager
 def changing(folder: Path, opened: Iterable[Segment] = ()) -> Iterator["Change"]:
     """The index for one writer; others wait for their turn.
@@ -86,9 +106,15 @@ def changing(folder: Path, opened: Iterable[Segment] = ()) -> Iterator["Change"]
         DataError: If there is none, or it is damaged.
         OSError: If the lock cannot be written.
     """
-    with (folder / "lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(folder):
         yield Change(folder, open_view(folder, opened))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Change:

@@ -155,6 +155,9 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     (tmp_path / "full" / "mine.txt").write_text("x")
     with pytest.raises(ConfigError, match="holds no index and is not empty"):
         Index.create(tmp_path / "full")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="holds no index and is not empty"):
+        Index.create(tmp_path / "file")
     with pytest.raises(ConfigError, match="longest must be 100"):
         Index.create(tmp_path / "i", longest=5)
     with pytest.raises(DataError, match="there is no index in"):
@@ -213,6 +216,28 @@ def test_a_writer_that_dies_leaves_the_index_as_it_was(tmp_path: Path) -> None:
     assert len(again.documents) == 5
     again.add([Document("new", "", "new")])
     assert len(list((tmp_path / "i" / "segments").iterdir())) == again.segments
+
+
+def test_whoever_makes_an_index_does_not_empty_it(tmp_path: Path) -> None:
+    made, names = threading.Barrier(4), "abcd"
+
+    def make(name: str) -> None:
+        made.wait()
+        Index.create(tmp_path / "i").add([Document(name, "", "text")])
+
+    threads = [threading.Thread(target=make, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Index(tmp_path / "i").documents == list(names)
+
+
+def test_a_folder_that_was_begun_is_made(tmp_path: Path) -> None:
+    (tmp_path / "i").mkdir()
+    (tmp_path / "i" / "lock").touch()
+    (tmp_path / "i" / "index.json.0f").write_text("{")
+    assert Index.create(tmp_path / "i").documents == []
 
 
 def test_readers_and_writers_do_not_meet(tmp_path: Path) -> None:
