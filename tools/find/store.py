@@ -86,6 +86,8 @@ def make_folder(folder: Path, manifest: Manifest) -> None:
         return
     own = (FILE, LOCK)  # whoever began to make it may have died
     taken = folder.is_dir() and any(not p.name.startswith(own) for p in folder.iterdir())
+    if (folder / FILE).exists():  # somebody else has made it meanwhile
+        return
     if taken or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"{folder} holds no index and is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
