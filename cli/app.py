@@ -33,12 +33,15 @@ from forethought.cli.options import (
     Workers,
 )
 from forethought.cli.record_commands import records_app
+from forethought.cli.search_commands import search_app
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 OWN_FOLDER = ("improve", "reproduce")
 """Those that write into a folder of their own where none is named."""
 RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards")
+CONTINUING = ("resume", "index")
+"""Those that go on where they were when they are typed again."""
 
 app = typer.Typer(
     name="forethought",
@@ -51,6 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(learning_app)
 app.add_typer(records_app)
+app.add_typer(search_app)
 app.add_typer(mcp_app, name="mcp")
 
 
@@ -245,7 +249,7 @@ def _stopped(arguments: Sequence[str]) -> int:
     """How to go on after Ctrl-C."""
     words = [each for each in arguments if each != "--resume"]
     kept = any(each == "--out" or each.startswith("--out=") for each in words)
-    if words and words[0] == "resume":
+    if words and words[0] in CONTINUING:
         typer.echo(f"stopped; to go on: forethought {shlex.join(words)}", err=True)
     elif words and words[0] in RESUMABLE and (kept or words[0] in OWN_FOLDER):
         typer.echo(f"stopped; to go on: forethought {shlex.join([*words, '--resume'])}", err=True)

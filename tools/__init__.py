@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 from forethought.agent.lazy import lazy
 
 if TYPE_CHECKING:
+    from forethought.tools.find.tool import search
     from forethought.tools.sandbox.tool import python
 
-__all__ = ["python"]
+__all__ = ["python", "search"]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "find.tool": ("search",),
         "sandbox.tool": ("python",),
     },
 )

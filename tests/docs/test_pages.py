@@ -1,8 +1,8 @@
 """The code on the pages runs.
 
 All `python` blocks of a page are one program, run in the order of the page, in an empty folder,
-offline. A `console run` block's lines that begin with `$ forethought` are run where they stand
-between them. A block marked `python no-run` (it needs a key, a server or a large download) must
+offline. Lines of a `console run="yes"` block that begin with `$ forethought` are run where they
+stand between them. A block marked `python run="no"` (it needs a key, a server or a large download) must
 still be valid Python.
 """
 
@@ -47,7 +47,7 @@ def _program(blocks: list[Block]) -> str:
     for block in blocks:
         if block.info == "python":
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
-        elif block.info == "console run":
+        elif block.info == 'console run="yes"':
             for command in COMMAND.findall(block.code):
                 script += RUN_COMMAND.format(command=command)
     return script
@@ -79,22 +79,23 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_that_is_not_run_is_still_python(page: Path) -> None:
     for block in _blocks(page.read_text(encoding="utf-8")):
-        if block.info == "python no-run":
+        if block.info == 'python run="no"':
             compile(block.code, f"{page.name}:{block.line}", "exec")
 
 
 def test_blocks_are_told_apart() -> None:
     text = (
-        "# T\n\n```python\na = 1\n```\n\n```python no-run\nraise\n```\n\n"
-        "```console\n$ forethought no\n```\n\n```console run\n$ forethought envs --json\nout\n```\n"
+        '# T\n\n```python\na = 1\n```\n\n```python run="no"\nraise\n```\n\n'
+        "```console\n$ forethought no\n```\n\n"
+        '```console run="yes"\n$ forethought envs --json\nout\n```\n'
         "\n```python\nassert a == 1\n```\n"
     )
     blocks = _blocks(text)
     assert [block.info for block in blocks] == [
         "python",
-        "python no-run",
+        'python run="no"',
         "console",
-        "console run",
+        'console run="yes"',
         "python",
     ]
     program = _program(blocks)
