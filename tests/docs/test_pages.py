@@ -2,8 +2,8 @@
 
 All `python` blocks of a page are one program, run in the order of the page, in an empty folder,
 offline. Lines of a `console run="yes"` block that begin with `$ forethought` are run where they
-stand between them. A block marked `python run="no"` (it needs a key, a server or a large download) must
-still be valid Python.
+stand between them. A block marked `python run="no"` (it needs a key, a server or a large download)
+must still be valid Python.
 """
 
 import re

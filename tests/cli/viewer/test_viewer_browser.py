@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
     pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="no Playwright here"),
 ]
-BENCH = {
+BENCH: dict[str, Any] = {
     "env": "bargaining-v0",
     "arms": {
         "refine": {"mean": 0.6, "ci95": [0.5, 0.7], "n": 20, "calls": 6.0, "success": 0.6},
@@ -33,13 +33,13 @@ BENCH = {
     },
     "warnings": ["few episodes"],
 }
-HEAD = {
+HEAD: dict[str, Any] = {
     "curve": [[25, 0.6], [50, 0.5], [75, 0.52]],
     "best_update": 50,
     "held_out": {"auc": 0.8, "episodes": 40},
     "data": {"outcomes": {"We agree.": [30, 40]}},
 }
-EVALUATION = {
+EVALUATION: dict[str, Any] = {
     "goal": "We agree.",
     "episodes": 40,
     "reliability": [[0.2, 0.1, 20], [0.8, 0.9, 20]],
@@ -274,9 +274,11 @@ def test_comparisons_heads_and_evaluations_are_drawn(view: Open) -> None:
     assert "0.600 [0.500, 0.700]" in tab.text_content("main")
     assert "few episodes" in tab.text_content("main")
     tab.click("nav >> text=Heads")
+    tab.wait_for_selector("text=Learning curve")
     assert tab.get_attribute("svg >> nth=0", "aria-label") == "held-out loss by update"
     assert "0.750 [" in tab.text_content("main")
     tab.click("nav >> text=Evaluations")
+    tab.wait_for_selector("text=Reliability")
     assert "20 % said, 10 % came true" in tab.get_attribute("svg >> nth=0", "aria-label")
 
 
