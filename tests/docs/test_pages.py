@@ -1,9 +1,9 @@
 """The code on the pages runs.
 
 All `python` blocks of a page are one program, run in the order of the page, in an empty folder,
-offline. Lines of a `console run="yes"` block that begin with `$ forethought` are run where they
-stand between them. A block marked `python run="no"` (it needs a key, a server or a large download)
-must still be valid Python.
+offline. `<!-- run -->` above a `console` block has its lines that begin with `$ forethought` run
+where they stand between them. `<!-- not run -->` above a `python` block (it needs a key, a server
+or a large download) leaves it out; it must still be valid Python.
 """
 
 import re
@@ -17,7 +17,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TIME_LIMIT = 120
 """Seconds for one page."""
-FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?:<!-- (?P<mark>[a-z ]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
+    re.MULTILINE | re.DOTALL,
+)
 COMMAND = re.compile(r"^\$ (forethought\b.*(?:\\\n.*)*)$", re.MULTILINE)
 RUN_COMMAND = """
 import subprocess as _sp, sys as _sys, shlex as _sh
@@ -29,6 +32,8 @@ _sp.run([_sys.executable, "-c", "from forethought.cli.app import main; main()",
 @dataclass(frozen=True)
 class Block:
     info: str
+    mark: str
+    """What stands above it as a comment."""
     code: str
     line: int
     """Where the code begins on its page, counted from 1."""
@@ -36,7 +41,12 @@ class Block:
 
 def _blocks(text: str) -> list[Block]:
     return [
-        Block(match["info"].strip(), match["code"], text.count("\n", 0, match.start("code")) + 1)
+        Block(
+            match["info"].strip(),
+            match["mark"] or "",
+            match["code"],
+            text.count("\n", 0, match.start("code")) + 1,
+        )
         for match in FENCE.finditer(text)
     ]
 
@@ -45,9 +55,9 @@ def _program(blocks: list[Block]) -> str:
     """One script; its line numbers are those of the page up to the first command."""
     script = ""
     for block in blocks:
-        if block.info == "python":
+        if block.info == "python" and block.mark != "not run":
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
-        elif block.info == 'console run="yes"':
+        elif block.info == "console" and block.mark == "run":
             for command in COMMAND.findall(block.code):
                 script += RUN_COMMAND.format(command=command)
     return script
@@ -79,24 +89,31 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_that_is_not_run_is_still_python(page: Path) -> None:
     for block in _blocks(page.read_text(encoding="utf-8")):
-        if block.info == 'python run="no"':
+        if block.info == "python" and block.mark:
             compile(block.code, f"{page.name}:{block.line}", "exec")
+
+
+def test_marks_are_spelled_right_and_an_info_line_is_one_word() -> None:
+    for page in _pages():
+        for block in _blocks(page.read_text(encoding="utf-8")):
+            assert block.mark in {"", "run", "not run"}, f"{page.name}:{block.line}"
+            assert re.fullmatch(r"\w*", block.info), f"{page.name}:{block.line}"
 
 
 def test_blocks_are_told_apart() -> None:
     text = (
-        '# T\n\n```python\na = 1\n```\n\n```python run="no"\nraise\n```\n\n'
+        "# T\n\n```python\na = 1\n```\n\n<!-- not run -->\n```python\nraise\n```\n\n"
         "```console\n$ forethought no\n```\n\n"
-        '```console run="yes"\n$ forethought envs --json\nout\n```\n'
+        "<!-- run -->\n```console\n$ forethought envs --json\nout\n```\n"
         "\n```python\nassert a == 1\n```\n"
     )
     blocks = _blocks(text)
-    assert [block.info for block in blocks] == [
-        "python",
-        'python run="no"',
-        "console",
-        'console run="yes"',
-        "python",
+    assert [(block.info, block.mark) for block in blocks] == [
+        ("python", ""),
+        ("python", "not run"),
+        ("console", ""),
+        ("console", "run"),
+        ("python", ""),
     ]
     program = _program(blocks)
     assert program.startswith("\n\n\na = 1\n")
