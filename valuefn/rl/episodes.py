@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from forethought.agent.errors import ConfigError, EnvironmentFailed, ToolError
 from forethought.agent.protocols import Environment, Tool
@@ -287,4 +287,4 @@ def now(value: T | Awaitable[T]) -> T:
             return await value
 
         return asyncio.run(wait())
-    return cast(T, value)
+    return value

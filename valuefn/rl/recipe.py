@@ -295,21 +295,22 @@ def _setting(change: str) -> dict[str, Any]:
     if not sign or not path:
         raise ConfigError(f"--set {change!r}: write a setting as KEY=VALUE, as in loss.beta=0.001")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value: Any = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    setting: Any = value
-    for part in reversed(path.split(".")):
-        setting = {part: setting}
-    made: dict[str, Any] = setting
-    return made
+    first, *rest = path.split(".")
+    for part in reversed(rest):
+        value = {part: value}
+    return {first: value}
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         inner = merged.get(key)
-        whole = key == "rewards"  # weights are given anew, not added to
-        nested = isinstance(inner, dict) and isinstance(value, dict) and not whole
-        merged[key] = _merge(inner, value) if nested else value
+        # weights of rewards are given anew, not added to
+        if key != "rewards" and isinstance(inner, dict) and isinstance(value, dict):
+            merged[key] = _merge(inner, value)
+        else:
+            merged[key] = value
     return merged

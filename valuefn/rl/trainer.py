@@ -29,7 +29,7 @@ with needs("fine-tuning", INSTALL):
     from trl.models import unwrap_model_for_generation
 
 
-class PolicyTrainer(GRPOTrainer):
+class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by the type checker
     """Fine-tunes one policy by one recipe.
 
     Args:

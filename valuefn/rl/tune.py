@@ -9,6 +9,7 @@ OUT/log.jsonl         TRL's metrics and ours, one line for each update
 """
 
 import json
+import logging
 import math
 import os
 import warnings
@@ -145,8 +146,8 @@ def _tune(
 def _quiet() -> Iterator[None]:
     """No bars and no remarks of the libraries beneath; errors stay."""
     bars, level = chatter.is_progress_bar_enabled(), chatter.get_verbosity()
-    chatter.disable_progress_bar()
-    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+    chatter.set_verbosity(logging.ERROR)
     try:
         with warnings.catch_warnings():  # TRL asks by a name that transformers has renamed
             warnings.filterwarnings("ignore", message=".*gradient_checkpointing")
@@ -154,7 +155,7 @@ def _quiet() -> Iterator[None]:
     finally:
         chatter.set_verbosity(level)
         if bars:
-            chatter.enable_progress_bar()
+            chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _checkpoint(run: Run) -> str | None:
@@ -164,7 +165,9 @@ def _checkpoint(run: Run) -> str | None:
         ConfigError: If there is one and it is not wanted, or none and it is.
     """
     place = run.out / CHECKPOINTS
-    found = get_last_checkpoint(str(place)) if place.is_dir() else None
+    found = None
+    if place.is_dir():
+        found = get_last_checkpoint(str(place))  # type: ignore[no-untyped-call]
     if found is not None and not run.resume:
         raise ConfigError(
             f"{run.out} holds a training already; add --resume to go on, or choose another folder"
@@ -259,7 +262,7 @@ def _save(trainer: PolicyTrainer, out: Path, ends: frozenset[int], recipe: Recip
     tokenizer = trainer.processing_class
     if isinstance(model, peft.PeftModel):
         if trainer.accelerator.is_main_process:
-            model.save_pretrained(out / "adapter")
+            model.save_pretrained(str(out / "adapter"))
             model.merge_and_unload().save_pretrained(out)
     else:
         trainer.save_model(str(out))
@@ -267,7 +270,7 @@ def _save(trainer: PolicyTrainer, out: Path, ends: frozenset[int], recipe: Recip
         return
     (out / "training_args.bin").unlink(missing_ok=True)  # pickled, and policy.json says it all
     tokenizer.save_pretrained(out)
-    GenerationConfig(
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
         do_sample=True,
@@ -275,7 +278,8 @@ def _save(trainer: PolicyTrainer, out: Path, ends: frozenset[int], recipe: Recip
         top_k=0,
         top_p=1.0,
         repetition_penalty=1.0,
-    ).save_pretrained(out)
+    )
+    settings.save_pretrained(out)
 
 
 def _last(history: list[dict[str, Any]]) -> dict[str, float]:
