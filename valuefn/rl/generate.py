@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from forethought.agent.errors import ConfigError
+from forethought.agent.errors import ConfigError, ModelRefused
 from forethought.agent.models.prompting import prompt_for
 from forethought.valuefn.rl.episodes import Episode, Mark
 from forethought.valuefn.rl.recipe import Sampling
@@ -96,14 +96,18 @@ def prompt_and_prefix(
         raise ConfigError(
             f"prefix {prefix!r} ends with a space, which belongs to the token after it: drop it"
         )
-    whole = prompt_for(tokenizer, messages, prefix).ids
+    dropped = ConfigError(
+        f"the chat template drops the prefix {prefix!r} or changes what stands before it: use a "
+        "template whose last assistant message can be continued"
+    )
+    try:
+        whole = prompt_for(tokenizer, messages, prefix).ids
+    except ModelRefused as error:  # it took the messages without the prefix
+        raise dropped from error
     forced = whole[len(prompt) :]
     kept = whole[: len(prompt)] == prompt and forced
     if not kept or tokenizer.decode(forced).strip() != prefix.strip():
-        raise ConfigError(
-            f"the chat template drops the prefix {prefix!r} or changes what stands before it: use "
-            "a template whose last assistant message can be continued"
-        )
+        raise dropped
     return prompt, forced
 
 

@@ -152,7 +152,7 @@ class Recipe:
     @property
     def success_part(self) -> str:
         """The reward part that counts as success."""
-        return self.success or next(iter(self.rewards))
+        return self.success or next(iter(self.rewards), "")
 
 
 _RECIPE = TypeAdapter(Recipe)

@@ -21,6 +21,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
 from forethought.agent.models.weights import Settings, load, resolve
+from forethought.valuefn.rl.card import FILE as CARD
 from forethought.valuefn.rl.card import make_card, save_card
 from forethought.valuefn.rl.credit import TurnValues
 from forethought.valuefn.rl.generate import end_tokens
@@ -168,7 +169,7 @@ def _checkpoint(run: Run) -> str | None:
     found = None
     if place.is_dir():
         found = get_last_checkpoint(str(place))  # type: ignore[no-untyped-call]
-    if found is not None and not run.resume:
+    if not run.resume and (found is not None or (run.out / CARD).is_file()):
         raise ConfigError(
             f"{run.out} holds a training already; add --resume to go on, or choose another folder"
         )
