@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -120,7 +121,7 @@ def _tune(
         values=values,
         model=loaded.model,
         args=_arguments(recipe, run),
-        train_dataset=_dataset(setting),
+        train_dataset=_dataset(setting, run.seed),
         processing_class=loaded.tokenizer,
         callbacks=[_Watch(run, recipe.steps)],
         peft_config=None if run.lora is None else _lora(run.lora),
@@ -229,6 +230,7 @@ def _arguments(recipe: Recipe, run: Run) -> Any:
         save_total_limit=run.keep,
         report_to=list(run.report_to) or "none",
         seed=run.seed,
+        shuffle_dataset=False,
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
@@ -250,11 +252,19 @@ def _lora(settings: Mapping[str, Any]) -> Any:
         raise ConfigError(f"lora: {error}") from error
 
 
-def _dataset(setting: Setting) -> Any:
-    """Ids of tasks, as often as a whole update needs them."""
-    ids = list(setting.tasks)
-    times = math.ceil(setting.recipe.prompts / len(ids))
-    return Dataset.from_dict({"prompt": ids * times})
+def _dataset(setting: Setting, seed: int) -> Any:
+    """Ids of tasks in the order of the whole training, each round of them shuffled anew.
+
+    One pass over it is the training: a sampler that shuffles by itself would, after a resume,
+    begin with its first round again.
+    """
+    recipe = setting.recipe
+    wanted = recipe.prompts * math.ceil(recipe.steps / recipe.optimiser.passes)
+    rng = random.Random(f"tasks {seed}")
+    order: list[str] = []
+    while len(order) < wanted:
+        order.extend(rng.sample(list(setting.tasks), len(setting.tasks)))
+    return Dataset.from_dict({"prompt": order[:wanted]})
 
 
 def _save(trainer: PolicyTrainer, out: Path, ends: frozenset[int], recipe: Recipe) -> None:
