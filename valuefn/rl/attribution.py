@@ -23,9 +23,10 @@ Sums = dict[tuple[str, Span], Tensor]
 def loss_terms(batch: Batch, row: Loss) -> dict[str, Tensor]:
     """The terms taken apart, each of shape `(B, T)`: `reward`, `sft`, and `kl` with a reference."""
     mask = loss_mask(batch.kinds, row)
-    terms = {"reward": policy_terms(batch, row)[0], "sft": -batch.logprobs}
+    policy = policy_terms(batch, row)
+    terms = {"reward": policy.policy, "sft": -batch.logprobs}
     if batch.reference is not None:
-        terms["kl"] = kl_terms(batch.logprobs, batch.reference, mask)
+        terms["kl"] = policy.ratio * kl_terms(batch.logprobs, batch.reference, mask)
     return terms
 
 

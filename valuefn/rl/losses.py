@@ -104,13 +104,19 @@ def loss_mask(kinds: Tensor, row: Loss) -> Tensor:
     return mask.int()
 
 
-def policy_terms(batch: Batch, row: Loss) -> tuple[Tensor, Tensor]:
-    """The policy's loss token by token, without the KL penalty.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A loss token by token, each of shape `(B, T)`, to be read where `loss_mask` is 1."""
 
-    Returns:
-        Losses of shape `(B, T)`, to be read where `loss_mask` is 1, and where the ratio was
-        clipped, shape `(B, T)`, bool.
-    """
+    policy: Tensor
+    ratio: Tensor
+    """Importance ratio; 1 where a token does not go through it."""
+    clipped: Tensor
+    """Where the ratio was clipped, bool."""
+
+
+def policy_terms(batch: Batch, row: Loss) -> Terms:
+    """The policy's loss, without the KL penalty."""
     rule = FORCED[row.forced]
     forced = batch.kinds == Kind.FORCED
     through = batch.kinds == Kind.SAMPLED
@@ -124,11 +130,14 @@ def policy_terms(batch: Batch, row: Loss) -> tuple[Tensor, Tensor]:
     high = (ratio > 1 + row.clip_high) & (advantages > 0)
     if rule.own is not None:
         losses = torch.where(forced, rule.own(batch, forced, row.shape), losses)
-    return losses, (low | high) & through
+    return Terms(losses, ratio, (low | high) & through)
 
 
 def kl_terms(logprobs: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     """KL of the policy from the reference, token by token: the estimator r - log r - 1.
+
+    In a loss it is multiplied by the importance ratio, as TRL does: the value is the same on
+    policy, and the gradient that of KL(policy, reference) in place of KL(reference, policy).
 
     Args:
         logprobs: Shape `(B, T)`, nats.
@@ -150,14 +159,15 @@ def policy_loss(batch: Batch, row: Loss, norm: Norm) -> tuple[Tensor, Info]:
     Returns:
         A scalar, and what is told of it.
     """
-    losses, clipped = policy_terms(batch, row)
+    terms = policy_terms(batch, row)
+    losses = terms.policy
     mask = loss_mask(batch.kinds, row)
     kl = None
     if batch.reference is not None:
         kl = kl_terms(batch.logprobs, batch.reference, mask)
-        losses = losses + row.beta * kl
+        losses = losses + row.beta * terms.ratio * kl
     loss = _REDUCE[row.reduce](_where(mask, losses), mask, norm)
-    return loss, Info(mask, None if kl is None else kl.detach(), clipped)
+    return loss, Info(mask, None if kl is None else kl.detach(), terms.clipped)
 
 
 def _where(mask: Tensor, values: Tensor) -> Tensor:

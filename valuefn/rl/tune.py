@@ -108,28 +108,12 @@ def tune(
 def _tune(
     model: str | os.PathLike[str], setting: Setting, run: Run, values: TurnValues | None
 ) -> Tuned:
-    recipe = setting.recipe
     checkpoint = _checkpoint(run)
-    loaded = load(Settings(source=resolve(os.fspath(model)), device="cpu", dtype="float32"))
-    check_ready(loaded.model, loaded.tokenizer, setting)
-    ends = end_tokens(loaded.model, loaded.tokenizer)
-    trainer = PolicyTrainer(
-        setting,
-        seed=run.seed,
-        log=run.out / ROLLOUTS if run.log_rollouts else None,
-        log_every=run.log_rollouts,
-        values=values,
-        model=loaded.model,
-        args=_arguments(recipe, run),
-        train_dataset=_dataset(setting, run.seed),
-        processing_class=loaded.tokenizer,
-        callbacks=[_Watch(run, recipe.steps)],
-        peft_config=None if run.lora is None else _lora(run.lora),
-    )
+    trainer, ends = build_trainer(model, setting, run, values=values)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=checkpoint)
     metrics = _last(trainer.state.log_history)
-    _save(trainer, run.out, ends, recipe)
+    _save(trainer, run.out, ends, setting.recipe)
     if trainer.accelerator.is_main_process:
         card = make_card(
             setting,
@@ -142,6 +126,47 @@ def _tune(
         save_card(card, run.out)
     trainer.accelerator.wait_for_everyone()
     return Tuned(run.out, trainer.state.global_step, trainer.course.number, metrics)
+
+
+def build_trainer(
+    model: str | os.PathLike[str],
+    setting: Setting,
+    run: Run,
+    *,
+    values: TurnValues | None = None,
+) -> tuple[PolicyTrainer, frozenset[int]]:
+    """The trainer of a run, ready to begin, for what `tune` does not do.
+
+    Args:
+        model: As in `tune`.
+        setting: As in `tune`.
+        run: As in `tune`; only its `out` is not made.
+        values: As in `tune`.
+
+    Returns:
+        The trainer, and the tokens that end a reply.
+
+    Raises:
+        ConfigError: If something cannot work.
+        MissingExtra: If TRL is not installed.
+    """
+    loaded = load(Settings(source=resolve(os.fspath(model)), device="cpu", dtype="float32"))
+    check_ready(loaded.model, loaded.tokenizer, setting)
+    ends = end_tokens(loaded.model, loaded.tokenizer)
+    trainer = PolicyTrainer(
+        setting,
+        seed=run.seed,
+        log=run.out / ROLLOUTS if run.log_rollouts else None,
+        log_every=run.log_rollouts,
+        values=values,
+        model=loaded.model,
+        args=_arguments(setting.recipe, run),
+        train_dataset=_dataset(setting, run.seed),
+        processing_class=loaded.tokenizer,
+        callbacks=[_Watch(run, setting.recipe.steps)],
+        peft_config=None if run.lora is None else _lora(run.lora),
+    )
+    return trainer, ends
 
 
 @contextmanager
