@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from forethought.valuefn.rl.rewards import Task, chosen_rewards
     from forethought.valuefn.rl.roller import Setting
     from forethought.valuefn.rl.rows import RECIPES
-    from forethought.valuefn.rl.tune import Run, tune
+    from forethought.valuefn.rl.run import Run
+    from forethought.valuefn.rl.tune import tune
 
 _MODULES = {
     "Demonstration": "episodes",
     "Question": "episodes",
     "RECIPES": "rows",
-    "Run": "tune",
+    "Run": "run",
     "Setting": "roller",
     "Task": "rewards",
     "ToolQuestion": "episodes",

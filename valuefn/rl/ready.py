@@ -29,6 +29,11 @@ def check_ready(model: Any, tokenizer: Any, setting: Setting) -> None:
     _check_tokenizer(model, tokenizer)
     if not setting.tasks:
         raise ConfigError("there are no tasks to train on")
+    if setting.recipe.loss.forced != "none" and not setting.recipe.prefixes.texts:
+        raise ConfigError(
+            f"recipe {setting.recipe.name!r} has a loss on forced tokens and forces none: give "
+            "prefixes.texts (--prefix TEXT), or set loss.forced=none"
+        )
     most = max(stage.demonstrations for stage in setting.recipe.stages)
     if most > len(setting.demonstrations):
         raise ConfigError(

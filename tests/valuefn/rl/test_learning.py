@@ -19,7 +19,8 @@ from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sam
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
-from forethought.valuefn.rl.tune import Run, tune
+from forethought.valuefn.rl.run import Run
+from forethought.valuefn.rl.tune import tune
 
 pytestmark = [
     pytest.mark.slow,
@@ -95,14 +96,15 @@ def test_a_forced_prefix_becomes_the_free_policys_own(
 ) -> None:
     torch.set_num_threads(1)
     base = write_small(tmp_path / "base")
-    teach(base, {f"q{i}": "|".join(["Sxxx"] * 99 + ["D1"]) for i in range(4)}, steps=150)
+    teach(base, {f"q{i}": "Sxxx|D1" for i in range(4)}, steps=100)
+    teach(base, {f"q{i}": "|".join(["Sxxx"] * 200 + ["D1"]) for i in range(4)}, steps=40)
 
     def own(said: Said, task: Task) -> float:
         return float(said.text == "D1")
 
     recipe = replace(
         RECIPES["tocorl"],
-        steps=30,
+        steps=35,
         group=8,
         prompts=4,
         rewards={"own": 1.0},
@@ -112,11 +114,11 @@ def test_a_forced_prefix_becomes_the_free_policys_own(
         sampling=Sampling(turn_tokens=5, completion_tokens=8),
     )
     tune(base, _setting(recipe, own), Run(tmp_path / "out", device="cpu"))
-    assert _chances(base, "D")[0] < 0.03
+    assert _chances(base, "D")[0] < 0.01
     rows = _log(tmp_path / "out")
-    assert sum(row["prefixed/success"] for row in rows) / len(rows) > 0.5
-    assert (_chances(tmp_path / "out", "D")[0] > 0.9) == moves
-    assert (_chances(tmp_path / "out", "D")[0] < 0.1) == (not moves)
+    assert sum(row["prefixed/success"] for row in rows) / len(rows) > 0.8
+    (after,) = _chances(tmp_path / "out", "D")
+    assert after > 0.5 if moves else after < 0.1
 
 
 SCRIPT = """
@@ -131,7 +133,8 @@ from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Sampling
 from forethought.valuefn.rl.rewards import Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
-from forethought.valuefn.rl.tune import Run, tune
+from forethought.valuefn.rl.run import Run
+from forethought.valuefn.rl.tune import tune
 
 recipe = replace(
     RECIPES["grpo"], steps=3, group=4, prompts=4, attribution=1,

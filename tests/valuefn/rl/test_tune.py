@@ -22,9 +22,10 @@ from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sam
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
+from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.store import read_rollouts
 from forethought.valuefn.rl.tokens import Kind
-from forethought.valuefn.rl.tune import Run, tune
+from forethought.valuefn.rl.tune import tune
 
 TINY = replace(
     RECIPES["grpo"],
