@@ -39,7 +39,7 @@ STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 OWN_FOLDER = ("improve", "reproduce")
 """Those that write into a folder of their own where none is named."""
-RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards")
+RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards", "train policy")
 
 app = typer.Typer(
     name="forethought",
@@ -250,7 +250,7 @@ def _stopped(arguments: Sequence[str]) -> int:
     kept = any(each == "--out" or each.startswith("--out=") for each in words)
     if words and words[0] == "resume":
         typer.echo(f"stopped; to go on: forethought {shlex.join(words)}", err=True)
-    elif words and words[0] in RESUMABLE and (kept or words[0] in OWN_FOLDER):
+    elif {*words[:1], " ".join(words[:2])} & {*RESUMABLE} and (kept or words[0] in OWN_FOLDER):
         typer.echo(f"stopped; to go on: forethought {shlex.join([*words, '--resume'])}", err=True)
     else:
         typer.echo("stopped; nothing half-done was kept", err=True)

@@ -105,7 +105,7 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         ([], "name what to train on"),
         (["--tasks", "tasks.jsonl", "--env", "signpost-v0"], "name what to train on"),
         (["--env", "signpost-v0", "--bare"], "go with --tasks"),
-        (["--env", "signpost-v0", "--instances", "900000"], "instances to train on"),
+        (["--env", "signpost-v0", "--instances", "99999999999"], "instances to train on"),
         (["--tasks", "tasks.jsonl", "--set", "group=1"], "group is 1"),
         (["--tasks", "tasks.jsonl", "--tool", "pyton"], "did you mean 'python'"),
         (["--tasks", "tasks.jsonl", "--set", "rewards={exakt = 1.0}"], "did you mean 'exact'"),

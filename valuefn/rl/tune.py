@@ -12,11 +12,14 @@ OUT/log.jsonl         TRL's metrics and ours, one line for each update
 import json
 import logging
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
@@ -82,9 +85,12 @@ def _tune(
         _check_same(read_recipe(run.out), setting.recipe)
     trainer, ends = build_trainer(model, setting, run, values=values)
     trainer.remove_callback(PrinterCallback)
+    watch = _Watch(run, setting.recipe.steps)
+    trainer.add_callback(watch)
     if trainer.accelerator.is_main_process:
         save_recipe(run.out, setting.recipe)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with _stoppable(watch):
+        trainer.train(resume_from_checkpoint=checkpoint)
     metrics = _last(trainer.state.log_history)
     _save(trainer, run.out, ends, setting.recipe)
     if trainer.accelerator.is_main_process:
@@ -136,7 +142,6 @@ def build_trainer(
         args=trl_arguments(setting.recipe, run),
         train_dataset=task_order(setting, run.seed),
         processing_class=loaded.tokenizer,
-        callbacks=[_Watch(run, setting.recipe.steps)],
         peft_config=None if run.lora is None else lora_config(run.lora),
     )
     return trainer, ends
@@ -156,6 +161,31 @@ def _quiet() -> Iterator[None]:
         chatter.set_verbosity(level)
         if bars:
             chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _stoppable(watch: "_Watch") -> Iterator[None]:
+    """Ctrl-C ends the training after the update it is in, with a checkpoint; twice, at once.
+
+    Raises:
+        KeyboardInterrupt: When it was pressed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def pressed(number: int, frame: FrameType | None) -> None:
+        watch.stop = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if watch.stop:
+        raise KeyboardInterrupt
 
 
 def _checkpoint(run: Run) -> str | None:
@@ -232,6 +262,8 @@ class _Watch(TrainerCallback):
         self._resume = run.resume
         self._tell = run.progress
         self._steps = steps
+        self.stop = False
+        """Whether to end after this update, with a checkpoint."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Forget what a resumed training makes again."""
@@ -251,6 +283,8 @@ class _Watch(TrainerCallback):
                 out.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """One update more."""
+        """One update more, and the last one where Ctrl-C was pressed."""
+        if self.stop:
+            control.should_save = control.should_training_stop = True
         if self._tell is not None and state.is_world_process_zero:
             self._tell("updates", state.global_step, self._steps)

@@ -104,7 +104,7 @@ def test_a_forced_prefix_becomes_the_free_policys_own(
 
     recipe = replace(
         RECIPES["tocorl"],
-        steps=35,
+        steps=40,
         group=8,
         prompts=4,
         rewards={"own": 1.0},
@@ -117,8 +117,8 @@ def test_a_forced_prefix_becomes_the_free_policys_own(
     assert _chances(base, "D")[0] < 0.01
     rows = _log(tmp_path / "out")
     assert sum(row["prefixed/success"] for row in rows) / len(rows) > 0.8
-    (after,) = _chances(tmp_path / "out", "D")
-    assert after > 0.5 if moves else after < 0.1
+    late = sum(row["free/success"] for row in rows[-8:]) / 8
+    assert late > 0.4 if moves else late < 0.15
 
 
 SCRIPT = """

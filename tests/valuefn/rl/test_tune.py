@@ -1,5 +1,6 @@
 import json
 import shutil
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,23 @@ def test_a_resumed_training_ends_bit_for_bit_the_same(base: Path, tmp_path: Path
     assert [row["reward"] for row in _log(half)] == [
         row["reward"] for row in _log(tmp_path / "whole")
     ]
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_goes_on_bit_for_bit(base: Path, tmp_path: Path) -> None:
+    def press(stage: str, done: int, total: int) -> None:
+        if done == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    run = Run(tmp_path / "stopped", device="cpu", save_every=50)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        tune(base, _setting(TINY), replace(run, progress=press))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [row["step"] for row in _log(tmp_path / "stopped")] == [1, 2]
+    assert not (tmp_path / "stopped" / "policy.json").exists()
+    tune(base, _setting(TINY), replace(run, resume=True))
+    tune(base, _setting(TINY), replace(run, out=tmp_path / "whole"))
+    assert _equal(tmp_path / "stopped", tmp_path / "whole")
 
 
 def test_nothing_to_resume_is_told(base: Path, tmp_path: Path) -> None:
