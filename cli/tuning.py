@@ -71,7 +71,7 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     setting = _setting(what)
     from forethought.valuefn.rl.folder import read_log
     from forethought.valuefn.rl.run import Run
-    from forethought.valuefn.rl.tune import tune
+    from forethought.valuefn.rl.tuning import tune
 
     with screen.progress() as tell:
         run = Run(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from forethought.agent.errors import ConfigError, ModelRefused
-from forethought.valuefn.rl.generate import context_of, prompt_and_prefix
 from forethought.valuefn.rl.recipe import check_recipe
 from forethought.valuefn.rl.rewards import Task, score
 from forethought.valuefn.rl.roller import Setting
+from forethought.valuefn.rl.rollouts import context_of, prompt_and_prefix
 from forethought.valuefn.rl.tokens import Rollout
 
 _LOOKED_AT = 64

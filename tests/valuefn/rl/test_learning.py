@@ -20,7 +20,7 @@ from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
 from forethought.valuefn.rl.run import Run
-from forethought.valuefn.rl.tune import tune
+from forethought.valuefn.rl.tuning import tune
 
 pytestmark = [
     pytest.mark.slow,
@@ -134,7 +134,7 @@ from forethought.valuefn.rl.rewards import Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
 from forethought.valuefn.rl.run import Run
-from forethought.valuefn.rl.tune import tune
+from forethought.valuefn.rl.tuning import tune
 
 recipe = replace(
     RECIPES["grpo"], steps=3, group=4, prompts=4, attribution=1,

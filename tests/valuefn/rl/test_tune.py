@@ -26,7 +26,7 @@ from forethought.valuefn.rl.rows import RECIPES
 from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.store import read_rollouts
 from forethought.valuefn.rl.tokens import Kind
-from forethought.valuefn.rl.tune import tune
+from forethought.valuefn.rl.tuning import tune
 
 TINY = replace(
     RECIPES["grpo"],

@@ -28,11 +28,11 @@ from forethought.valuefn.rl.card import FILE as CARD
 from forethought.valuefn.rl.card import make_card, save_card
 from forethought.valuefn.rl.credit import TurnValues
 from forethought.valuefn.rl.folder import CHECKPOINTS, LOG, read_recipe, save_recipe
-from forethought.valuefn.rl.generate import end_tokens
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.ready import check_ready
 from forethought.valuefn.rl.recipe import Recipe, as_plain
 from forethought.valuefn.rl.roller import Setting
+from forethought.valuefn.rl.rollouts import end_tokens
 from forethought.valuefn.rl.run import Run, lora_config, task_order, trl_arguments
 from forethought.valuefn.rl.store import FILE as ROLLOUTS
 from forethought.valuefn.rl.trainer import PolicyTrainer
