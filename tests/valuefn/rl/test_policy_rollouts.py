@@ -102,13 +102,15 @@ def test_spans_are_those_of_the_letters() -> None:
 def test_a_batch_changes_nothing_and_equal_seeds_repeat() -> None:
     seeds = [str(seed) for seed in range(6)]
     prompts = ["a", "a longer question", "b", "the longest question of them all", "c", "d"]
-    starts = [
-        lambda text=text, seed=seed: _start(Question(Task(text, text)), seed)
-        for text, seed in zip(prompts, seeds, strict=True)
-    ]
-    together = generate(MODEL, TOKENIZER, [make() for make in starts], SHORT)
-    alone = [generate(MODEL, TOKENIZER, [make()], SHORT)[0] for make in starts]
-    by_two = generate(MODEL, TOKENIZER, [make() for make in starts], replace(SHORT, rows=2))
+    pairs = list(zip(prompts, seeds, strict=True))
+
+    def start(text: str, seed: str) -> Start:
+        return _start(Question(Task(text, text)), seed)
+
+    together = generate(MODEL, TOKENIZER, [start(*pair) for pair in pairs], SHORT)
+    alone = [generate(MODEL, TOKENIZER, [start(*pair)], SHORT)[0] for pair in pairs]
+    two = replace(SHORT, rows=2)
+    by_two = generate(MODEL, TOKENIZER, [start(*pair) for pair in pairs], two)
     for one, other, third in zip(together, alone, by_two, strict=True):
         assert one.completion_ids == other.completion_ids == third.completion_ids
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)

@@ -2,6 +2,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ from forethought.valuefn.rl.tokens import Kind, Span
 from forethought.valuefn.rl.tuning import tune
 
 TASKS = {f"t{i}": Task(f"t{i}", f"q{i}", (str(i),)) for i in range(4)}
-FAST = {
+FAST: dict[str, Any] = {
     "steps": 2,
     "group": 4,
     "prompts": 2,
@@ -82,11 +83,13 @@ def test_icrl_runs_its_stages_with_a_tool(tmp_path: Path) -> None:
     called = [row for row in rows if row.rollout.given]
     assert len(called) >= 3
     assert any("<answer>" in row.rollout.given[0] for row in called)
-    for row in called:
-        one = row.rollout
+    for logged in called:
+        one = logged.rollout
         assert one.given[0].startswith("\n\n<information>")
         inside = [
-            trains for trains, kind in zip(row.trains, one.kinds, strict=True) if kind == Kind.GIVEN
+            trains
+            for trains, kind in zip(logged.trains, one.kinds, strict=True)
+            if kind == Kind.GIVEN
         ]
         assert inside
         assert not any(inside)
