@@ -71,9 +71,9 @@ def _check_prompts(model: Any, tokenizer: Any, setting: Setting, tasks: Sequence
     most = max(stage.demonstrations for stage in recipe.stages)
     for task in tasks:
         for prefix in recipe.prefixes.texts or ("",):
-            episode = setting.play(task, setting.demonstrations[:most])
+            messages = tuple(setting.play(task, setting.demonstrations[:most]).begin())
             try:
-                prompt, forced = prompt_and_prefix(tokenizer, episode, prefix)
+                prompt, forced = prompt_and_prefix(tokenizer, messages, prefix)
             except ModelRefused as error:
                 raise ConfigError(f"task {task.id!r}: {error}") from error
             if len(prompt) + len(forced) >= context:

@@ -31,6 +31,7 @@ from forethought.valuefn.rl.tokens import Kind, Rollout, Span
 TOKENIZER = char_tokenizer()
 MODEL = small_llama(len(TOKENIZER))
 TASK = Task("t", "What now?")
+ASKED = (Message("user", "What now?"),)
 SHORT = Sampling(turn_tokens=5, completion_tokens=40, turns=3)
 
 
@@ -256,14 +257,14 @@ def test_a_template_that_drops_the_prefix_is_an_error() -> None:
         "{% endfor %}a:"
     )
     with pytest.raises(ConfigError, match="drops the prefix 'Direct:'"):
-        prompt_and_prefix(dropping, Question(TASK), "Direct:")
+        prompt_and_prefix(dropping, ASKED, "Direct:")
     changing = char_tokenizer(
         "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     )
     with pytest.raises(ConfigError, match="drops the prefix"):
-        prompt_and_prefix(changing, Question(TASK), "Direct:")
+        prompt_and_prefix(changing, ASKED, "Direct:")
     with pytest.raises(ConfigError, match="ends with a space"):
-        prompt_and_prefix(TOKENIZER, Question(TASK), "Direct: ")
+        prompt_and_prefix(TOKENIZER, ASKED, "Direct: ")
 
 
 def test_a_prompt_that_fills_the_context_is_an_error() -> None:
@@ -275,4 +276,4 @@ def test_a_prompt_that_fills_the_context_is_an_error() -> None:
 def test_a_template_that_refuses_is_told() -> None:
     refusing: Any = char_tokenizer("{{ raise_exception('never') }}")
     with pytest.raises(ModelRefused, match="never"):
-        prompt_and_prefix(refusing, Question(TASK))
+        prompt_and_prefix(refusing, ASKED)
