@@ -14,6 +14,7 @@ from tuning import teach, write_small
 from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.types import Message
 from forethought.envs.registry import get_world
+from forethought.tools import python
 from forethought.tools.function import tool
 from forethought.valuefn.rl.episodes import (
     Demonstration,
@@ -207,6 +208,14 @@ def test_a_typed_function_is_called_by_a_tag() -> None:
     episode = ToolQuestion(TASKS["t0"], {"shout": text_tool(shout)})
     heard = episode.hear("<shout>hey</shout>")
     assert heard.given == "\n\n<information>HEY</information>\n\n"
+
+
+def test_python_is_called_by_a_tag_and_keeps_nothing() -> None:
+    pytest.importorskip("pydantic_monty", reason="the sandbox is not installed: extra python")
+    episode = ToolQuestion(TASKS["t0"], {"python": text_tool(python())}, calls=3)
+    heard = episode.hear("<python>x = 6 * 7\nprint(x)</python>")
+    assert "<information>42" in (heard.given or "")
+    assert "NameError" in (episode.hear("<python>print(x)</python>").given or "")
 
 
 def test_a_world_gives_tasks() -> None:
