@@ -12,6 +12,7 @@ from forethought.cli.console import Screen, with_interval
 from forethought.cli.runs import check_run, table, write_json
 
 if TYPE_CHECKING:
+    from forethought.valuefn.reproduce.toy import Choice
     from forethought.valuefn.reproduce.toy_report import Report
 
 NAME = "decision-sampling-toy"
@@ -98,7 +99,15 @@ def search_table(report: "Report") -> Table:
         low, middle, high = (f"{point:.3g}" for point in points)
         name = f"KL ratio, a sample {longer:g} times as long: median, 10 % to 90 %"
         rows.append((name, f"{middle}, {low} to {high}"))
-    for row in found.best:
-        choice = " ".join(f"{key}={value}" for key, value in asdict(row.choice).items())
-        rows.append((choice, f"off by {row.worst - 1:.0%} at most"))
+    rows += [(_words(row.choice), f"off by {row.worst - 1:.0%} at most") for row in found.best]
     return table(f"{found.rows:,} choices tried", ("", "found"), rows)
+
+
+def _words(choice: "Choice") -> str:
+    told = {key: value for key, value in asdict(choice).items() if key != "turns"}
+    limit = "no limit of turns" if choice.unlimited else f"turns {choice.turns}"
+    said = (
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in told.items()
+    )
+    return ", ".join((limit, *said)).replace("_", " ")

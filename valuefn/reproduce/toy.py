@@ -54,6 +54,11 @@ class Choice:
     per: Literal["state", "visit"] = "state"
     """Whether each choice's divergence counts once, or as often as an episode meets it."""
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether samples are not limited."""
+        return self.turns >= UNLIMITED
+
 
 @dataclass(frozen=True, slots=True)
 class Course:

@@ -10,15 +10,18 @@ the paper's KL figures is taken.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from forethought.valuefn.reproduce.toy import Choice, Progress, follow, ratios
 from forethought.valuefn.reproduce.toy_paper import FIGURES, RATIOS, WITHIN
-from forethought.valuefn.reproduce.two_stage import UNLIMITED, Floats
+from forethought.valuefn.reproduce.two_stage import UNLIMITED, Direction, Floats
 
 _SCALES = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
 """Tokens of a decision."""
+_DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
+_COUNTED: tuple[Literal["state", "visit"], ...] = ("state", "visit")
 _TOGETHER = 2880
 """Choices followed at once."""
 KEPT = 8
@@ -47,8 +50,8 @@ class Grid:
             self.strength,
             self.longer,
             self.refresh,
-            ("forward", "reverse"),
-            ("state", "visit"),
+            _DIRECTIONS,
+            _COUNTED,
         )
         return [Choice(d, t, r, b, s, 1.0, f, way, per) for d, t, r, b, s, f, way, per in rows]
 

@@ -1,0 +1,1 @@
+"""Fine-tuning: recipes as rows of data on one engine."""
