@@ -27,7 +27,7 @@ from forethought.valuefn.rl.toys.pretraining import BaseRecipe, Progress, pretra
 from forethought.valuefn.rl.toys.writing import Writer
 
 with needs("models from scratch", "pip install 'forethought[local]'"):
-    from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 FORMAT = 1
 FACTS = "base.json"
@@ -156,8 +156,8 @@ def load(folder: Path) -> Base:
         facts["name"],
         row_of(facts["name"]).toy,
         folder,
-        model.eval(),
-        AutoTokenizer.from_pretrained(folder),
+        model.train(mode=False),
+        PreTrainedTokenizerFast.from_pretrained(folder),
         facts["seconds"],
         tuple(Measured(**each) for each in facts["measured"]),
     )

@@ -102,3 +102,7 @@ class Toy(Protocol):
     def grade(self, problem: Problem, turns: Sequence[str]) -> bool:
         """Whether what the policy said, turn by turn, solves the problem."""
         ...
+
+    def solution(self, problem: Problem) -> Document:
+        """A reply that solves the problem, as supervised fine-tuning would show it."""
+        ...

@@ -101,7 +101,7 @@ def pretrain(
             _update(model, optimiser, batch, learning_rate(recipe, step))
             if checkpoint is not None and (step + 1) % every == 0 and step + 1 < recipe.steps:
                 checkpoint.save(_snapshot(step + 1, model, optimiser))
-    model.eval()
+    model.train(mode=False)
     return model, tokenizer
 
 

@@ -16,6 +16,9 @@ with needs("models from scratch", "pip install 'forethought[local]'"):
     from torch import Generator, Tensor
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+_NEVER = "\0"
+"""Ends no text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -25,7 +28,7 @@ class Played:
     turns: tuple[str, ...]
     """What the policy said, a forced beginning included."""
     cut: bool
-    """Whether it ended for want of tokens or turns."""
+    """Whether it ended for want of turns."""
 
 
 class Writer:
@@ -73,11 +76,8 @@ class Writer:
             most: Tokens.
             generator: Draws; without it the likeliest token is taken.
         """
-        found: list[str] = []
-        for start in range(0, len(texts), self._rows):
-            part = texts[start : start + self._rows]
-            found += self._write(part, stop, most, generator)
-        return found
+        rows = [encode_known(self._tokenizer, text) for text in texts]
+        return [self._text(ids) for ids in self._go_on(rows, stop, most, generator)]
 
     def play(
         self,
@@ -101,41 +101,60 @@ class Writer:
         """
         asked = prompts or [problem.prompt for problem in problems]
         begun = list(begins or [""] * len(problems))
-        read = [prompt_text(prompt) for prompt in asked]
+        read = [
+            encode_known(self._tokenizer, prompt_text(prompt) + begin)
+            for prompt, begin in zip(asked, begun, strict=True)
+        ]
         turns: list[list[str]] = [[] for _ in problems]
-        cut = [False] * len(problems)
         alive = list(range(len(problems)))
-        for number in range(toy.turns):
-            whole = [at for at in alive if not begun[at].endswith(toy.stop or ("\0",))]
-            texts = [read[at] + begun[at] for at in whole]
-            said = self.write(texts, stop=toy.stop, most=most, generator=generator)
-            written = dict(zip(whole, said, strict=True))
+        for _ in range(toy.turns):
+            # a forced beginning that ends a turn is a turn of its own
+            open_ = [at for at in alive if not begun[at].endswith(toy.stop or (_NEVER,))]
+            said = self._go_on([read[at] for at in open_], toy.stop, most, generator)
+            for at, ids in zip(open_, said, strict=True):
+                read[at] += ids
+                begun[at] += self._text(ids)
             ongoing = []
             for at in alive:
-                turn, begun[at] = begun[at] + written.get(at, ""), ""
-                turns[at].append(turn)
-                given = toy.hear(problems[at], turn)
-                if given is None:
-                    continue
-                read[at] += turn + given
-                cut[at] = number == toy.turns - 1
-                ongoing.append(at)
+                turns[at].append(begun[at])
+                given = toy.hear(problems[at], begun[at])
+                begun[at] = ""
+                if given is not None:
+                    read[at] += encode_known(self._tokenizer, given)
+                    ongoing.append(at)
             alive = ongoing
-            if not alive:
-                break
         return [
-            Played(problem, tuple(said), over)
-            for problem, said, over in zip(problems, turns, cut, strict=True)
+            Played(problem, tuple(said), at in alive)
+            for at, (problem, said) in enumerate(zip(problems, turns, strict=True))
         ]
 
-    @torch.no_grad()
-    def _write(
-        self, texts: Sequence[str], stop: Sequence[str], most: int, generator: Generator | None
-    ) -> list[str]:
-        rows = [encode_known(self._tokenizer, text) for text in texts]
-        starts = [len(row) for row in rows]
+    def _go_on(
+        self,
+        rows: Sequence[Sequence[int]],
+        stop: Sequence[str],
+        most: int,
+        generator: Generator | None,
+    ) -> list[list[int]]:
+        """The tokens that follow each row, the end token included."""
         ends = {self._tokenizer.eos_token_id}
         ends |= {self._tokenizer.convert_tokens_to_ids(symbol) for symbol in stop}
+        found: list[list[int]] = []
+        for start in range(0, len(rows), self._rows):
+            part = [list(row) for row in rows[start : start + self._rows]]
+            lengths = [len(row) for row in part]
+            self._grow(part, ends, most, generator)
+            found += [row[length:] for row, length in zip(part, lengths, strict=True)]
+        return found
+
+    def _text(self, ids: Sequence[int]) -> str:
+        end = self._tokenizer.eos_token_id
+        return str(self._tokenizer.decode([token for token in ids if token != end]))
+
+    @torch.no_grad()
+    def _grow(
+        self, rows: list[list[int]], ends: set[int], most: int, generator: Generator | None
+    ) -> None:
+        """Write on all rows at once, in place."""
         alive = list(range(len(rows)))
         with one_torch_thread():
             for _ in range(most):
@@ -145,11 +164,6 @@ class Writer:
                 for at, token in zip(alive, _drawn(logits, generator), strict=True):
                     rows[at].append(token)
                 alive = [at for at in alive if rows[at][-1] not in ends]
-        said = [
-            [token for token in row[start:] if token != self._tokenizer.eos_token_id]
-            for row, start in zip(rows, starts, strict=True)
-        ]
-        return [self._tokenizer.decode(tokens) for tokens in said]
 
     @torch.no_grad()
     def _chances(self, prompts: Sequence[str], replies: Sequence[str]) -> list[float]:
