@@ -7,7 +7,8 @@ what transformers saves, so that `local:DIR` serves it, and `base.json` with wha
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -28,6 +29,7 @@ from forethought.valuefn.rl.toys.writing import Writer
 
 with needs("models from scratch", "pip install 'forethought[local]'"):
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers.utils import logging
 
 FORMAT = 1
 FACTS = "base.json"
@@ -151,13 +153,15 @@ def load(folder: Path) -> Base:
     if not file.is_file():
         raise ConfigError(f"there is no base in {folder}: make one with forethought train base")
     facts = json.loads(file.read_text(encoding="utf-8"))
-    model = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
+    with _quiet():
+        model = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     return Base(
         facts["name"],
         row_of(facts["name"]).toy,
         folder,
         model.train(mode=False),
-        PreTrainedTokenizerFast.from_pretrained(folder),
+        tokenizer,
         facts["seconds"],
         tuple(Measured(**each) for each in facts["measured"]),
     )
@@ -196,7 +200,7 @@ def _make(
     }
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as part:
+        with _quiet(), TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as part:
             made = Path(part) / "base"
             model.save_pretrained(made)
             tokenizer.save_pretrained(made)
@@ -209,6 +213,13 @@ def _make(
         kept.parent.rmdir()
 
 
-def listed() -> Sequence[tuple[str, str]]:
-    """Names of the bases and what they are."""
-    return [(name, each.what) for name, each in BASES.items()]
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars of transformers' own while weights are read and written."""
+    enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call] # transformers has no type
+    try:
+        yield
+    finally:
+        if enabled:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call] # likewise

@@ -78,8 +78,8 @@ def parameters(model: LlamaForCausalLM) -> int:
 
 
 def _draw(model: LlamaForCausalLM, generator: torch.Generator) -> None:
-    """Fill matrices with small normal numbers; what scales keeps its ones."""
+    """Fill matrices with normal numbers of variance 1 over their width; scales keep their ones."""
     with torch.no_grad():
         for each in model.parameters():
             if each.dim() > 1:
-                each.normal_(0.0, 0.02, generator=generator)
+                each.normal_(0.0, each.shape[1] ** -0.5, generator=generator)
