@@ -1,0 +1,132 @@
+"""`check_tokens`: whether what trains is what was generated, and nothing else.
+
+Compares records with records; runs no model. The first thing found wrong is told in one line.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from forethought.agent.errors import DataError
+from forethought.valuefn.rl.tokens import Kind, Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a batch of rollouts holds, once it was found right."""
+
+    rollouts: int
+    tokens: Mapping[str, int]
+    """Completion tokens by kind."""
+    trained: Mapping[str, int]
+    """Completion tokens that carry loss, by kind."""
+
+
+def check_tokens(
+    rollouts: Sequence[Rollout],
+    trains: Sequence[Sequence[int]],
+    *,
+    allowed: frozenset[Kind] = frozenset({Kind.SAMPLED}),
+    fed: Sequence[Sequence[int]] | None = None,
+) -> Checked:
+    """Verify rollouts and the masks that say which of their tokens carry loss.
+
+    Args:
+        rollouts: What was generated.
+        trains: For each rollout one 0 or 1 for each completion token.
+        allowed: Kinds that may carry loss.
+        fed: For each rollout the tokens, prompt first, that go into the update; `None` to leave
+            that out.
+
+    Raises:
+        DataError: If lengths differ, a log-probability is no number or above 0, a turn ends outside
+            the completion, loss falls on a kind that may not carry any, no token would train, or
+            the tokens are not those that the model saw.
+    """
+    _require(len(rollouts) > 0, "no rollouts to check")
+    _require(
+        len(trains) == len(rollouts),
+        f"{len(rollouts)} rollouts but {len(trains)} masks: give one mask for each",
+    )
+    tokens: Counter[str] = Counter()
+    trained: Counter[str] = Counter()
+    for place, (rollout, mask) in enumerate(zip(rollouts, trains, strict=True)):
+        where = f"rollout {place} (task {rollout.task!r})"
+        _check_lengths(rollout, mask, where)
+        _check_logprobs(rollout, where)
+        _check_mask(rollout, mask, allowed, where)
+        _check_seen(rollout, fed[place] if fed is not None else None, where)
+        tokens.update(kind.name.lower() for kind in rollout.kinds)
+        trained.update(
+            kind.name.lower() for kind, on in zip(rollout.kinds, mask, strict=True) if on
+        )
+    _require(bool(trained), "no token of any rollout carries loss: nothing would train")
+    return Checked(len(rollouts), dict(tokens), dict(trained))
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise DataError(f"check-tokens: {message}")
+
+
+def _check_lengths(rollout: Rollout, mask: Sequence[int], where: str) -> None:
+    wanted = len(rollout.completion_ids)
+    _require(wanted > 0, f"{where} has no completion tokens")
+    _require(len(rollout.prompt_ids) > 0, f"{where} has no prompt tokens")
+    for name, found in (
+        ("log-probabilities", len(rollout.logprobs)),
+        ("kinds", len(rollout.kinds)),
+        ("spans", len(rollout.spans)),
+        ("mask entries", len(mask)),
+    ):
+        _require(found == wanted, f"{where} has {wanted} completion tokens but {found} {name}")
+    ends = (0, *rollout.ends)
+    rising = all(a <= b for a, b in pairwise(ends))
+    _require(rising and ends[-1] <= wanted, f"{where} has turns that end outside its tokens")
+
+
+def _check_logprobs(rollout: Rollout, where: str) -> None:
+    for at, (value, kind) in enumerate(zip(rollout.logprobs, rollout.kinds, strict=True)):
+        if kind == Kind.GIVEN:
+            continue
+        # a rounding error above 0 is none
+        _require(
+            math.isfinite(value) and value <= 1e-4,
+            f"{where} has log-probability {value} at token {at}: it must be finite and at most 0",
+        )
+
+
+def _check_mask(
+    rollout: Rollout, mask: Sequence[int], allowed: frozenset[Kind], where: str
+) -> None:
+    for at, (on, kind) in enumerate(zip(mask, rollout.kinds, strict=True)):
+        _require(on in (0, 1), f"{where} has mask entry {on} at token {at}: it must be 0 or 1")
+        _require(
+            not on or kind in allowed,
+            f"{where} has loss on token {at}, which is {kind.name.lower()}: only "
+            f"{', '.join(sorted(one.name.lower() for one in allowed))} tokens may carry loss",
+        )
+
+
+def _check_seen(rollout: Rollout, fed: Sequence[int] | None, where: str) -> None:
+    whole = rollout.prompt_ids + rollout.completion_ids
+    for what, ids in (("the model saw", rollout.seen), ("the update is fed", fed)):
+        if not ids:
+            continue
+        # the last token drawn is never read while generating
+        short = what == "the model saw" and len(ids) == len(whole) - 1
+        differs = _first_difference(whole[: len(ids)] if short else whole, tuple(ids))
+        _require(
+            differs is None,
+            f"{where}: the recorded tokens and those {what} differ at token {differs}",
+        )
+
+
+def _first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
+    if tuple(one) == tuple(other):
+        return None
+    pairs = zip(one, other, strict=False)
+    shorter = min(len(one), len(other))
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), shorter)
