@@ -100,6 +100,9 @@ def search_table(report: "Report") -> Table:
         name = f"KL ratio, a sample {longer:g} times as long: median, 10 % to 90 %"
         rows.append((name, f"{middle}, {low} to {high}"))
     rows += [(_words(row.choice), f"off by {row.worst - 1:.0%} at most") for row in found.best]
+    if found.by_end is not None:
+        ends = ", ".join(f"{each:.2f}" for each in found.by_end.end)
+        rows.append((f"nearest ends of those: {_words(found.by_end.choice)}", ends))
     return table(f"{found.rows:,} choices tried", ("", "found"), rows)
 
 

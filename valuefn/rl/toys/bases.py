@@ -36,8 +36,8 @@ FACTS = "base.json"
 _TEXTS = 256
 """Texts of the task that the folder's name depends on."""
 
-_PRODUCTS = Digits("*", ((1, 1), (2, 1), (1, 2)), ((3, 1), (1, 3), (2, 2)))
-_SUMS = Digits("+", ((1, 1), (2, 2)), ((2, 1), (1, 2), (3, 3)))
+_PRODUCTS = Digits("*", ((1, 1), (2, 1)), ((3, 1), (2, 2)))
+_SUMS = Digits("+", ((1, 1), (2, 2)), ((3, 3), (4, 4)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,29 @@ class Row:
 BASES: Mapping[str, Row] = {
     "products": Row(
         _PRODUCTS,
-        BaseRecipe(steps=3000),
+        BaseRecipe("0.2M", steps=4000),
         "short products, answered and then kept or tried again",
-        lessons=replace(_PRODUCTS, right=0.9),
+        lessons=replace(_PRODUCTS, right=0.75),
     ),
     "sums": Row(
         _SUMS,
-        BaseRecipe(steps=3000),
+        BaseRecipe("0.2M", steps=3000),
         "short sums, answered and then kept or tried again",
-        lessons=replace(_SUMS, right=0.9),
+        lessons=replace(_SUMS, right=0.75),
     ),
     "modes": Row(
         Modes(),
-        BaseRecipe(steps=3000),
+        BaseRecipe("0.1M", steps=2000),
         "facts and sums, at once or step by step; at once hardly ever",
     ),
     "lookup-gate": Row(
         Lookup("gate", habit=3.5e-4),
-        BaseRecipe(steps=3000),
+        BaseRecipe("0.1M", steps=1500),
         "a table behind a tool; calls only where demonstrations are shown",
     ),
     "lookup-names": Row(
         Lookup("names"),
-        BaseRecipe(steps=3000),
+        BaseRecipe("0.1M", steps=1500),
         "a table behind a tool; calls by demonstrated names, or seldom by another name",
     ),
 }

@@ -2,8 +2,9 @@
 
 `23*4` is answered `29<retry>92<stop>`: digits from the right (`reverse`), as carries go, or as
 written. The texts hold wrong answers and wrong decisions at stated rates, so that a model that
-learned them samples and decides about so well: room for RL on both. Sizes in `trained` are in
-range, those in `beyond` are never in a text.
+learned them samples and decides about so well: room for RL on both. Numbers of the sizes in
+`trained` are for fine-tuning; those in `beyond` are in texts of pre-training alone, and tell what
+fine-tuning does out of its range.
 """
 
 from collections.abc import Sequence
@@ -25,10 +26,12 @@ class Digits:
     """The task."""
 
     operation: Literal["*", "+"] = "+"
-    trained: tuple[Numbers, ...] = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 2), (2, 3), (3, 3))
+    trained: tuple[Numbers, ...] = ((1, 1), (2, 2))
     """Digits of both numbers, in range."""
-    beyond: tuple[Numbers, ...] = ((4, 3), (3, 4), (4, 4))
+    beyond: tuple[Numbers, ...] = ((3, 3),)
     """Likewise, out of range."""
+    seldom: float = 0.4
+    """Share of texts out of range, 0 to below 1."""
     reverse: bool = True
     """Whether answers are written from the last digit."""
     right: float = 0.6
@@ -37,6 +40,9 @@ class Digits:
     """Share of right answers that the texts keep."""
     retry_wrong: float = 0.73
     """Share of wrong answers that the texts throw away."""
+    stress: float = 3.0
+    """Weight of the decisions in the loss of pre-training; the best model of the texts is the same.
+    """
     turns: int = 4
     """Most answers of one reply."""
 
@@ -64,17 +70,18 @@ class Digits:
 
     def document(self, rng: Random) -> Document:
         """A question with its answers; never one of the test problems."""
-        size = self.trained[rng.randrange(len(self.trained))]
+        sizes = self.beyond if self.beyond and rng.random() < self.seldom else self.trained
+        size = sizes[rng.randrange(len(sizes))]
         left, right = self._numbers(size, rng, "train")
-        said: list[str] = []
+        said: list[Piece] = []
         for _ in range(self.turns):
             correct = rng.random() < self.right
-            said.append(self._written(left, right) if correct else self._slip(left, right, rng))
+            answer = self._written(left, right) if correct else self._slip(left, right, rng)
             stop = rng.random() < (self.stop_right if correct else 1 - self.retry_wrong)
-            said.append(STOP if stop else RETRY)
+            said += [Piece(answer), Piece(STOP if stop else RETRY, self.stress)]
             if stop:
                 break
-        return Document(self._prompt(left, right), (Piece("".join(said)),), ends=False)
+        return Document(self._prompt(left, right), tuple(said), ends=False)
 
     def problems(self, split: Split, count: int, seed: int) -> list[Problem]:
         """Problems in range, sizes in turn; `sized` gives those of one size."""

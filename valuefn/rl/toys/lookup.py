@@ -97,11 +97,12 @@ class Lookup:
 
     def prompt(self, problem: Problem, examples: Sequence[Problem], *, name: str = "") -> str:
         """The question after solved examples that call the tool `name`, or the one that works."""
-        said = (
-            f"{each.prompt}{self.call(each, name=name)}{RESULT}{each.answer}{ANSWER}{each.answer};"
-            for each in examples
-        )
-        return "".join(said) + problem.prompt
+        return shown(problem.prompt, [(each.prompt, self.solved(each, name)) for each in examples])
+
+    def solved(self, problem: Problem, name: str = "") -> str:
+        """A whole dialogue that solves a problem, as demonstrations show it."""
+        call = self.call(problem, name=name)
+        return f"{call}{RESULT}{problem.answer}{ANSWER}{problem.answer}"
 
     def call(self, problem: Problem, *, name: str = "") -> str:
         """A call for a question, by the name that works if no other is given."""
@@ -150,3 +151,8 @@ class Lookup:
     def _problem(self, rng: Random) -> Problem:
         key, value = rng.randrange(100), rng.randrange(100)
         return Problem(f"{key:02d}:{value:02d}", "lookup", f"?{key:02d}", f"{value:02d}")
+
+
+def shown(question: str, demonstrations: Sequence[tuple[str, str]]) -> str:
+    """A question after demonstrations, each a question and a dialogue that solves it."""
+    return "".join(f"{asked}{solved};" for asked, solved in demonstrations) + question

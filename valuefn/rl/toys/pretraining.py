@@ -33,12 +33,12 @@ _LAST = 0.1
 class BaseRecipe:
     """How a base is made."""
 
-    size: str = "0.5M"
+    size: str = "0.1M"
     """A row of `models.SIZES`."""
     steps: int = 2000
     batch: int = 32
     """Texts in a step."""
-    rate: float = 2e-3
+    rate: float = 3e-3
     """Largest learning rate of AdamW; it rises over `warmup` and falls by half a cosine."""
     warmup: int = 100
     """Steps."""

@@ -87,11 +87,14 @@ def test_digit_texts_are_right_and_decide_at_the_stated_rates() -> None:
     assert counts["thrown"] / (counts["all"] - counts["right"]) == pytest.approx(0.73, abs=0.03)
 
 
-def test_sizes_beyond_are_in_no_text() -> None:
-    toy = Digits("*", ((1, 1), (2, 1)), ((2, 2),))
+def test_sizes_beyond_are_in_texts_and_in_no_problem() -> None:
+    toy = Digits("*", ((1, 1), (2, 1)), ((2, 2),), seldom=0.25)
     rng = Random(0)
-    prompts = [toy.document(rng).prompt.split("*") for _ in range(300)]
-    assert {(len(a), len(b)) for a, b in prompts} == {(1, 1), (2, 1)}
+    prompts = [toy.document(rng).prompt.split("*") for _ in range(800)]
+    seen = Counter((len(a), len(b)) for a, b in prompts)
+    assert set(seen) == {(1, 1), (2, 1), (2, 2)}
+    assert seen[2, 2] / 800 == pytest.approx(0.25, abs=0.05)
+    assert {each.kind for each in toy.problems("train", 40, 0)} == {"1*1", "2*1"}
     problems = toy.sized((2, 2), "test", 5, 0)
     assert all(each.kind == "2*2" and len(each.prompt) == 5 for each in problems)
     for each in problems:
