@@ -33,11 +33,13 @@ with needs("models from scratch", "pip install 'forethought[local]'"):
 
 FORMAT = 1
 FACTS = "base.json"
+EVERY = 250
+"""Steps between two checkpoints."""
 _TEXTS = 256
 """Texts of the task that the folder's name depends on."""
 
-_PRODUCTS = Digits("*", ((1, 1), (2, 1)), ((3, 1), (2, 2)))
-_SUMS = Digits("+", ((1, 1), (2, 2)), ((3, 3), (4, 4)))
+_PRODUCTS = Digits("*", ((1, 1), (2, 1)), ((3, 1),), right=0.7)
+_SUMS = Digits("+", ((1, 1), (2, 2)), ((3, 3),), right=0.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,15 @@ class Row:
 BASES: Mapping[str, Row] = {
     "products": Row(
         _PRODUCTS,
-        BaseRecipe("0.2M", steps=4000),
+        BaseRecipe("0.2M", steps=4000, first=0.75),
         "short products, answered and then kept or tried again",
-        lessons=replace(_PRODUCTS, right=0.75),
+        lessons=replace(_PRODUCTS, right=0.8, stop_right=0.98, retry_wrong=0.98),
     ),
     "sums": Row(
         _SUMS,
-        BaseRecipe("0.2M", steps=3000),
+        BaseRecipe("0.2M", steps=4000, first=0.75),
         "short sums, answered and then kept or tried again",
-        lessons=replace(_SUMS, right=0.75),
+        lessons=replace(_SUMS, right=0.8, stop_right=0.98, retry_wrong=0.98),
     ),
     "modes": Row(
         Modes(),
@@ -187,7 +189,7 @@ def _make(
     checkpoint = Checkpoint(kept, {"recipe": folder.name})
     began = time.perf_counter()
     model, tokenizer = pretrain(
-        row.toy, recipe, lessons=row.lessons, checkpoint=checkpoint, progress=progress
+        row.toy, recipe, lessons=row.lessons, checkpoint=checkpoint, every=EVERY, progress=progress
     )
     seconds = time.perf_counter() - began
     measured = measure(row.toy, Writer(model, tokenizer), count=count, seed=recipe.seed)

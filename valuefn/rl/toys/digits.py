@@ -30,7 +30,7 @@ class Digits:
     """Digits of both numbers, in range."""
     beyond: tuple[Numbers, ...] = ((3, 3),)
     """Likewise, out of range."""
-    seldom: float = 0.4
+    seldom: float = 0.3
     """Share of texts out of range, 0 to below 1."""
     reverse: bool = True
     """Whether answers are written from the last digit."""

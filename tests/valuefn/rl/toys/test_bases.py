@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from forethought.agent.errors import ConfigError, UnknownName
+from forethought.valuefn.rl.toys import bases
 from forethought.valuefn.rl.toys.bases import BASES, FACTS, digest, load, prepare, row_of
 from forethought.valuefn.rl.toys.pretraining import BaseRecipe
 
@@ -38,15 +39,17 @@ def test_other_seeds_recipes_and_tasks_are_other_bases() -> None:
     assert digest(BASES["modes"], recipe) == digest(BASES["modes"], recipe)
 
 
-def test_a_base_that_was_cut_goes_on(tmp_path: Path) -> None:
+def test_a_base_that_was_cut_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bases, "EVERY", 2)
+
     class Cut(Exception):
         pass
 
     def stop(stage: str, done: int, total: int) -> None:
-        if done == 251:
+        if done == 3:
             raise Cut
 
-    changes = TINY | {"steps": 253, "batch": 1}
+    changes = TINY | {"steps": 5}
     with pytest.raises(Cut):
         prepare("sums", changes=changes, place=tmp_path, count=2, progress=stop)
     (kept,) = tmp_path.iterdir()
@@ -59,7 +62,7 @@ def test_a_base_that_was_cut_goes_on(tmp_path: Path) -> None:
         count=2,
         progress=lambda _, done, __: steps.append(done),
     )
-    assert steps == [250, 251, 252]
+    assert steps == [2, 3, 4]
     assert [path.name for path in tmp_path.iterdir()] == [base.folder.name]
 
 
