@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from forethought.agent.errors import ForethoughtError
-from forethought.cli.learning_commands import learning_app
+from forethought.cli.learning_commands import learning_app, train_app
 from forethought.cli.mcp_commands import mcp_app
 from forethought.cli.options import (
     Concurrency,
@@ -32,13 +32,14 @@ from forethought.cli.options import (
     Seed,
     Workers,
 )
+from forethought.cli.policy_commands import policy_app, policy_train_app
 from forethought.cli.record_commands import records_app
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 OWN_FOLDER = ("improve", "reproduce")
 """Those that write into a folder of their own where none is named."""
-RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards")
+RESUMABLE = ("play", "bench", "improve", "audit", "reproduce", "shards", "train policy")
 
 app = typer.Typer(
     name="forethought",
@@ -49,7 +50,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+train_app.add_typer(policy_train_app)
 app.add_typer(learning_app)
+app.add_typer(policy_app)
 app.add_typer(records_app)
 app.add_typer(mcp_app, name="mcp")
 
@@ -247,7 +250,7 @@ def _stopped(arguments: Sequence[str]) -> int:
     kept = any(each == "--out" or each.startswith("--out=") for each in words)
     if words and words[0] == "resume":
         typer.echo(f"stopped; to go on: forethought {shlex.join(words)}", err=True)
-    elif words and words[0] in RESUMABLE and (kept or words[0] in OWN_FOLDER):
+    elif {*words[:1], " ".join(words[:2])} & {*RESUMABLE} and (kept or words[0] in OWN_FOLDER):
         typer.echo(f"stopped; to go on: forethought {shlex.join([*words, '--resume'])}", err=True)
     else:
         typer.echo("stopped; nothing half-done was kept", err=True)

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
         ToolQuestion,
         WorldEpisode,
     )
-    from forethought.valuefn.rl.generate import generate
+    from forethought.valuefn.rl.measure import measure_policy
     from forethought.valuefn.rl.recipe import load_recipe
     from forethought.valuefn.rl.rewards import Task, chosen_rewards
     from forethought.valuefn.rl.roller import Setting
+    from forethought.valuefn.rl.rollouts import generate
     from forethought.valuefn.rl.rows import RECIPES
-    from forethought.valuefn.rl.tune import Run, tune
+    from forethought.valuefn.rl.run import Run
+    from forethought.valuefn.rl.tuning import tune
 
 _MODULES = {
     "Demonstration": "episodes",
     "Question": "episodes",
     "RECIPES": "rows",
-    "Run": "tune",
+    "Run": "run",
     "Setting": "roller",
     "Task": "rewards",
     "ToolQuestion": "episodes",
@@ -35,10 +37,11 @@ _MODULES = {
     "check_tokens": "checks",
     "chosen_rewards": "rewards",
     "critic_values": "credit",
-    "generate": "generate",
+    "generate": "rollouts",
     "load_card": "card",
     "load_recipe": "recipe",
-    "tune": "tune",
+    "measure_policy": "measure",
+    "tune": "tuning",
 }
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "generate",
     "load_card",
     "load_recipe",
+    "measure_policy",
     "tune",
 ]
 

@@ -99,6 +99,8 @@ def make_card(
 
 def _open(message: Message, task: Task) -> Message:
     """The message with its last mention of the question left open."""
+    if not task.question:
+        return message
     before, found, after = message.content.rpartition(task.question)
     return Message(message.role, before + QUESTION + after) if found else message
 

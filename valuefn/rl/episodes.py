@@ -236,7 +236,7 @@ class WorldEpisode:
         options: Passed to `reset`.
     """
 
-    stop = ("</action>",)
+    stop: tuple[str, ...] = ("</action>",)
     _ACTION = re.compile(r"<action>((?:(?!<action>).)*)</action>\s*$", re.DOTALL)
 
     def __init__(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from forethought.agent.errors import ConfigError, ModelRefused
-from forethought.valuefn.rl.generate import context_of, prompt_and_prefix
 from forethought.valuefn.rl.recipe import check_recipe
 from forethought.valuefn.rl.rewards import Task, score
 from forethought.valuefn.rl.roller import Setting
+from forethought.valuefn.rl.rollouts import context_of, prompt_and_prefix
 from forethought.valuefn.rl.tokens import Rollout
 
 _LOOKED_AT = 64
@@ -29,6 +29,11 @@ def check_ready(model: Any, tokenizer: Any, setting: Setting) -> None:
     _check_tokenizer(model, tokenizer)
     if not setting.tasks:
         raise ConfigError("there are no tasks to train on")
+    if setting.recipe.loss.forced != "none" and not setting.recipe.prefixes.texts:
+        raise ConfigError(
+            f"recipe {setting.recipe.name!r} has a loss on forced tokens and forces none: give "
+            "prefixes.texts (--prefix TEXT), or set loss.forced=none"
+        )
     most = max(stage.demonstrations for stage in setting.recipe.stages)
     if most > len(setting.demonstrations):
         raise ConfigError(

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from forethought.valuefn.rl.episodes import Demonstration, Play
-from forethought.valuefn.rl.generate import Start, generate
 from forethought.valuefn.rl.recipe import Recipe, members_prefixed
 from forethought.valuefn.rl.rewards import Reward, Task, score
+from forethought.valuefn.rl.rollouts import Start, generate
 from forethought.valuefn.rl.stages import Course
 from forethought.valuefn.rl.tokens import Rollout, equal_groups, total_reward
 

@@ -20,8 +20,9 @@ from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sam
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
+from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span
-from forethought.valuefn.rl.tune import Run, build_trainer, tune
+from forethought.valuefn.rl.tuning import build_trainer, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing")
 TASKS = {f"t{i}": Task(f"t{i}", f"question {i}", ("a",)) for i in range(4)}

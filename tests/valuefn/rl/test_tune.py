@@ -1,5 +1,6 @@
 import json
 import shutil
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sam
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
+from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.store import read_rollouts
 from forethought.valuefn.rl.tokens import Kind
-from forethought.valuefn.rl.tune import Run, tune
+from forethought.valuefn.rl.tuning import tune
 
 TINY = replace(
     RECIPES["grpo"],
@@ -144,6 +146,23 @@ def test_a_resumed_training_ends_bit_for_bit_the_same(base: Path, tmp_path: Path
     assert [row["reward"] for row in _log(half)] == [
         row["reward"] for row in _log(tmp_path / "whole")
     ]
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_goes_on_bit_for_bit(base: Path, tmp_path: Path) -> None:
+    def press(stage: str, done: int, total: int) -> None:
+        if done == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    run = Run(tmp_path / "stopped", device="cpu", save_every=50)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        tune(base, _setting(TINY), replace(run, progress=press))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert [row["step"] for row in _log(tmp_path / "stopped")] == [1, 2]
+    assert not (tmp_path / "stopped" / "policy.json").exists()
+    tune(base, _setting(TINY), replace(run, resume=True))
+    tune(base, _setting(TINY), replace(run, out=tmp_path / "whole"))
+    assert _equal(tmp_path / "stopped", tmp_path / "whole")
 
 
 def test_nothing_to_resume_is_told(base: Path, tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from forethought.valuefn.rl.episodes import (
     ToolQuestion,
     WorldEpisode,
 )
-from forethought.valuefn.rl.generate import Start, generate, prompt_and_prefix
 from forethought.valuefn.rl.recipe import Sampling
 from forethought.valuefn.rl.rewards import Task
+from forethought.valuefn.rl.rollouts import Start, generate, prompt_and_prefix
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span
 
 TOKENIZER = char_tokenizer()

@@ -4,20 +4,22 @@
 OUT/          the tuned model: weights, tokenizer, chat template, generation settings, policy.json
 OUT/checkpoints/      what --resume goes on from
 OUT/rollouts.jsonl    rollouts as they trained, for check-tokens
+OUT/recipe.json       the recipe
 OUT/log.jsonl         TRL's metrics and ours, one line for each update
 ```
 """
 
 import json
 import logging
-import math
 import os
-import random
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
@@ -25,51 +27,21 @@ from forethought.agent.models.weights import Settings, load, resolve
 from forethought.valuefn.rl.card import FILE as CARD
 from forethought.valuefn.rl.card import make_card, save_card
 from forethought.valuefn.rl.credit import TurnValues
-from forethought.valuefn.rl.generate import end_tokens
+from forethought.valuefn.rl.folder import CHECKPOINTS, LOG, read_recipe, save_recipe
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.ready import check_ready
-from forethought.valuefn.rl.recipe import Loss, Recipe
+from forethought.valuefn.rl.recipe import Recipe, as_plain
 from forethought.valuefn.rl.roller import Setting
+from forethought.valuefn.rl.rollouts import end_tokens
+from forethought.valuefn.rl.run import Run, lora_config, task_order, trl_arguments
 from forethought.valuefn.rl.store import FILE as ROLLOUTS
 from forethought.valuefn.rl.trainer import PolicyTrainer
 
 with needs("fine-tuning", INSTALL):
     import peft
-    from accelerate import PartialState
-    from datasets import Dataset
     from transformers import GenerationConfig, PrinterCallback, TrainerCallback
     from transformers.trainer_utils import get_last_checkpoint
     from transformers.utils import logging as chatter
-    from trl import GRPOConfig
-
-LOG = "log.jsonl"
-CHECKPOINTS = "checkpoints"
-Progress = Callable[[str, int, int], None]
-"""Told of a stage, how much of it is done, and how much there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a training is run: nothing here changes what is learned, but for rounding."""
-
-    out: Path
-    seed: int = 0
-    part: int = 64
-    """Most rollouts in one forward pass of a process."""
-    save_every: int = 50
-    """Updates between two checkpoints."""
-    keep: int = 2
-    """Checkpoints kept."""
-    log_rollouts: int = 10
-    """Batches of rollouts between two that are written to disk; 0 for none."""
-    report_to: tuple[str, ...] = ()
-    """As in TRL: tensorboard, wandb, trackio."""
-    lora: Mapping[str, Any] | None = None
-    """Settings of `peft.LoraConfig`; `None` to train all weights."""
-    device: str = "auto"
-    """`cpu` to leave a GPU alone."""
-    resume: bool = False
-    progress: Progress | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +81,16 @@ def _tune(
     model: str | os.PathLike[str], setting: Setting, run: Run, values: TurnValues | None
 ) -> Tuned:
     checkpoint = _checkpoint(run)
+    if checkpoint is not None:
+        _check_same(read_recipe(run.out), setting.recipe)
     trainer, ends = build_trainer(model, setting, run, values=values)
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    watch = _Watch(run, setting.recipe.steps)
+    trainer.add_callback(watch)
+    if trainer.accelerator.is_main_process:
+        save_recipe(run.out, setting.recipe)
+    with _stoppable(watch):
+        trainer.train(resume_from_checkpoint=checkpoint)
     metrics = _last(trainer.state.log_history)
     _save(trainer, run.out, ends, setting.recipe)
     if trainer.accelerator.is_main_process:
@@ -160,11 +139,10 @@ def build_trainer(
         log_every=run.log_rollouts,
         values=values,
         model=loaded.model,
-        args=_arguments(setting.recipe, run),
-        train_dataset=_dataset(setting, run.seed),
+        args=trl_arguments(setting.recipe, run),
+        train_dataset=task_order(setting, run.seed),
         processing_class=loaded.tokenizer,
-        callbacks=[_Watch(run, setting.recipe.steps)],
-        peft_config=None if run.lora is None else _lora(run.lora),
+        peft_config=None if run.lora is None else lora_config(run.lora),
     )
     return trainer, ends
 
@@ -183,6 +161,31 @@ def _quiet() -> Iterator[None]:
         chatter.set_verbosity(level)
         if bars:
             chatter.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _stoppable(watch: "_Watch") -> Iterator[None]:
+    """Ctrl-C ends the training after the update it is in, with a checkpoint; twice, at once.
+
+    Raises:
+        KeyboardInterrupt: When it was pressed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def pressed(number: int, frame: FrameType | None) -> None:
+        watch.stop = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if watch.stop:
+        raise KeyboardInterrupt
 
 
 def _checkpoint(run: Run) -> str | None:
@@ -204,92 +207,19 @@ def _checkpoint(run: Run) -> str | None:
     return str(found) if found is not None else None
 
 
-def _arguments(recipe: Recipe, run: Run) -> Any:
-    """The recipe in TRL's words."""
-    processes = PartialState(cpu=run.device == "cpu").num_processes
-    whole = recipe.group * recipe.prompts
-    if whole % processes:
-        raise ConfigError(
-            f"{whole} rollouts of an update cannot be shared by {processes} processes: make "
-            "prompts a multiple of them"
-        )
-    share = whole // processes
-    if recipe.redraw and share % recipe.group:
-        raise ConfigError(
-            f"redraw needs whole groups in each of {processes} processes: make prompts a multiple"
-        )
-    if run.save_every % recipe.optimiser.passes:
-        raise ConfigError(
-            f"save_every ({run.save_every}) must be a multiple of optimiser.passes "
-            f"({recipe.optimiser.passes}), so that no batch of rollouts is cut in two"
-        )
-    part = max(size for size in range(1, min(share, run.part) + 1) if share % size == 0)
-    optimiser, loss = recipe.optimiser, recipe.loss
-    cpu = run.device == "cpu" or PartialState().device.type == "cpu"
-    return GRPOConfig(
-        output_dir=str(run.out / CHECKPOINTS),
-        per_device_train_batch_size=part,
-        gradient_accumulation_steps=share // part,
-        num_generations=recipe.group,
-        num_iterations=optimiser.passes,
-        max_completion_length=recipe.sampling.completion_tokens,
-        max_steps=recipe.steps,
-        learning_rate=optimiser.learning_rate,
-        lr_scheduler_type=_SCHEDULES[optimiser.schedule],
-        warmup_steps=math.ceil(optimiser.warmup * recipe.steps),
-        weight_decay=optimiser.weight_decay,
-        max_grad_norm=optimiser.clip_norm,
-        temperature=recipe.sampling.temperature,
-        reward_weights=[float(weight) for weight in recipe.rewards.values()],
-        beta=loss.beta,
-        epsilon=loss.clip_low,
-        epsilon_high=loss.clip_high,
-        loss_type=_loss_type(loss),
-        importance_sampling_level=loss.ratio,
-        scale_rewards=loss.scale,
-        bf16=not cpu,
-        use_cpu=cpu,
-        activation_checkpointing=False,
-        logging_steps=1,
-        save_steps=run.save_every,
-        save_total_limit=run.keep,
-        report_to=list(run.report_to) or "none",
-        seed=run.seed,
-        shuffle_dataset=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        dataloader_pin_memory=not cpu,
-    )
+def _check_same(begun: Recipe, recipe: Recipe) -> None:
+    """A training goes on as it began; it may be made longer.
 
-
-_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
-
-
-def _loss_type(loss: Loss) -> str:
-    """TRL's name for how losses are averaged."""
-    return {"sequence": "grpo", "constant": "dr_grpo", "token": "dapo"}[loss.reduce]
-
-
-def _lora(settings: Mapping[str, Any]) -> Any:
-    try:
-        return peft.LoraConfig(**{"task_type": "CAUSAL_LM", **settings})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"lora: {error}") from error
-
-
-def _dataset(setting: Setting, seed: int) -> Any:
-    """Ids of tasks in the order of the whole training, each round of them shuffled anew.
-
-    One pass over it is the training: a sampler that shuffles by itself would, after a resume,
-    begin with its first round again.
+    Raises:
+        ConfigError: If a setting differs.
     """
-    recipe = setting.recipe
-    wanted = recipe.prompts * math.ceil(recipe.steps / recipe.optimiser.passes)
-    rng = random.Random(f"tasks {seed}")
-    order: list[str] = []
-    while len(order) < wanted:
-        order.extend(rng.sample(list(setting.tasks), len(setting.tasks)))
-    return Dataset.from_dict({"prompt": order[:wanted]})
+    one, other = as_plain(begun), as_plain(recipe)
+    differ = [name for name in one if name != "steps" and one[name] != other[name]]
+    if differ:
+        raise ConfigError(
+            f"the training to resume was begun with another {', '.join(differ)}: give the same "
+            "recipe and settings"
+        )
 
 
 def _save(trainer: PolicyTrainer, out: Path, ends: frozenset[int], recipe: Recipe) -> None:
@@ -332,6 +262,8 @@ class _Watch(TrainerCallback):
         self._resume = run.resume
         self._tell = run.progress
         self._steps = steps
+        self.stop = False
+        """Whether to end after this update, with a checkpoint."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Forget what a resumed training makes again."""
@@ -351,6 +283,8 @@ class _Watch(TrainerCallback):
                 out.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """One update more."""
+        """One update more, and the last one where Ctrl-C was pressed."""
+        if self.stop:
+            control.should_save = control.should_training_stop = True
         if self._tell is not None and state.is_world_process_zero:
             self._tell("updates", state.global_step, self._steps)

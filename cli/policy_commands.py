@@ -1,0 +1,116 @@
+"""What can be typed about policies: `train policy`, `check-tokens`.
+
+Wiring only, as in `app`, of which these commands are a part.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forethought.cli.options import Json, Resume, Seed
+
+policy_app = typer.Typer(rich_markup_mode=None)
+policy_train_app = typer.Typer(rich_markup_mode=None)
+
+
+@policy_train_app.command("policy")
+def train_policy(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="grpo, dr_grpo, dapo, gspo, icrl, tocorl, decision-sampling, or a file NAME.toml.",
+            metavar="RECIPE",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="A directory, a GGUF file or a hub id, as for local:.", metavar="M")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the tuned model goes.", metavar="DIR")],
+    tasks: Annotated[
+        Path | None, typer.Option(help="JSON lines with question and answers.", metavar="FILE")
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option(help="A world to train in, in place of --tasks.", metavar="ENV")
+    ] = None,
+    instances: Annotated[
+        int, typer.Option(min=1, help="Training instances of --env that are used.")
+    ] = 1000,
+    demonstrations: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with question and solution, for icrl.", metavar="FILE"),
+    ] = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option("--tool", help="What the policy may call: python.", metavar="NAME"),
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="The prompt is the question alone.")] = False,
+    prefixes: Annotated[
+        list[str] | None,
+        typer.Option("--prefix", help="An opening to force, for tocorl.", metavar="TEXT"),
+    ] = None,
+    bank: Annotated[
+        Path | None, typer.Option(help="A bank of prefixes, as mined from traces.", metavar="FILE")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, as in loss.beta=0.001.", metavar="KEY=VALUE"),
+    ] = None,
+    seed: Seed = 0,
+    part: Annotated[
+        int, typer.Option(min=1, help="Most rollouts in one forward pass of a process.")
+    ] = 64,
+    save_every: Annotated[int, typer.Option(min=1, help="Updates between two checkpoints.")] = 50,
+    log_rollouts: Annotated[
+        int, typer.Option(min=0, help="Batches between two whose rollouts are kept; 0 for none.")
+    ] = 10,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(help="tensorboard, wandb or trackio, as in TRL.", metavar="NAME"),
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(min=1, help="Rank of LoRA adapters; all weights without it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, or cpu to leave a GPU alone.")] = "auto",
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a local model by reinforcement learning; local: serves the result."""
+    from forethought.cli.tuning import How, What
+    from forethought.cli.tuning import train_policy as run
+
+    what = What(
+        recipe=recipe,
+        changes=changes or [],
+        tasks=tasks,
+        env=env,
+        instances=instances,
+        demonstrations=demonstrations,
+        tools=tools or [],
+        bare=bare,
+        prefixes=prefixes or [],
+        bank=bank,
+    )
+    how = How(
+        out=out,
+        seed=seed,
+        part=part,
+        save_every=save_every,
+        log_rollouts=log_rollouts,
+        report_to=report_to or [],
+        lora=lora,
+        device=device,
+        resume=resume,
+    )
+    run(model, what, how, as_json=as_json)
+
+
+@policy_app.command("check-tokens")
+def check_tokens(
+    folder: Annotated[Path, typer.Argument(help="What train policy wrote.", metavar="DIR")],
+    as_json: Json = False,
+) -> None:
+    """Verify what trained and what did not, and draw every token on DIR/tokens.html."""
+    from forethought.cli.tuning import check_tokens as run
+
+    run(folder, as_json=as_json)

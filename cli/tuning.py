@@ -1,0 +1,192 @@
+"""`train policy` and `check-tokens`: fine-tuning from the command line.
+
+Reads files and prints figures; how a policy is trained is the value package's part.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.protocols import Tool
+from forethought.cli.console import Screen, count
+from forethought.envs.registry import get_world
+from forethought.tools import python
+
+if TYPE_CHECKING:
+    from forethought.valuefn.rl.recipe import Recipe
+    from forethought.valuefn.rl.roller import Setting
+
+_TOOLS: Mapping[str, Callable[[], Tool]] = MappingProxyType({"python": python})
+_SHOWN = (
+    ("reward", "reward"),
+    ("free/reward", "reward, unprefixed"),
+    ("free/success", "success, unprefixed"),
+    ("prefixed/success", "success, prefixed"),
+    ("frac_reward_zero_std", "groups all equal"),
+    ("kl", "KL to the start"),
+    ("entropy", "entropy"),
+    ("completions/mean_length", "tokens that train, each"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """What a policy is trained on, as typed."""
+
+    recipe: str
+    changes: Sequence[str]
+    tasks: Path | None
+    env: str | None
+    instances: int
+    demonstrations: Path | None
+    tools: Sequence[str]
+    bare: bool
+    prefixes: Sequence[str]
+    bank: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How it is run, as typed."""
+
+    out: Path
+    seed: int
+    part: int
+    save_every: int
+    log_rollouts: int
+    report_to: Sequence[str]
+    lora: int | None
+    device: str
+    resume: bool
+
+
+def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
+    """Fine-tune a model by a recipe, and say what became of it."""
+    screen = Screen(as_json=as_json)
+    setting = _setting(what)
+    from forethought.valuefn.rl.folder import read_log
+    from forethought.valuefn.rl.run import Run
+    from forethought.valuefn.rl.tuning import tune
+
+    with screen.progress() as tell:
+        run = Run(
+            out=how.out,
+            seed=how.seed,
+            part=how.part,
+            save_every=how.save_every,
+            log_rollouts=how.log_rollouts,
+            report_to=tuple(how.report_to),
+            lora=None if how.lora is None else {"r": how.lora, "target_modules": "all-linear"},
+            device=how.device,
+            resume=how.resume,
+            progress=tell,
+        )
+        tuned = tune(model, setting, run)
+    rows = read_log(how.out)
+    screen.say(f"{setting.recipe.name}: {count(tuned.updates, 'update')} of {model}")
+    screen.say(_table(rows[0], rows[-1]))
+    screen.say(f"the tuned model: local:{how.out}; its tokens: forethought check-tokens {how.out}")
+    screen.result(
+        {
+            "recipe": setting.recipe.name,
+            "model": model,
+            "out": how.out,
+            "updates": tuned.updates,
+            "stage": tuned.stage,
+            "first": rows[0],
+            "last": tuned.metrics,
+        }
+    )
+
+
+def check_tokens(folder: Path, *, as_json: bool) -> None:
+    """Verify the rollouts that a training wrote, and draw them as a page."""
+    screen = Screen(as_json=as_json)
+    from forethought.valuefn.rl.checks import check_tokens as check
+    from forethought.valuefn.rl.folder import decoder, read_recipe
+    from forethought.valuefn.rl.page import tokens_page
+    from forethought.valuefn.rl.store import read_rollouts
+
+    rows = read_rollouts(folder)
+    recipe = read_recipe(folder)
+    checked = check(
+        [row.rollout for row in rows],
+        [row.trains for row in rows],
+        allowed=recipe.loss.trains,
+    )
+    page = folder / "tokens.html"
+    page.write_text(tokens_page(rows, decoder(folder)), encoding="utf-8")
+    screen.say(
+        f"{count(checked.rollouts, 'rollout')} checked: tokens are those that were generated"
+    )
+    table = Table("tokens", "all", "carry loss")
+    for kind, found in checked.tokens.items():
+        table.add_row(kind, f"{found:,}", f"{checked.trained.get(kind, 0):,}")
+    screen.say(table)
+    screen.say(f"what trains, coloured: {page}")
+    screen.result(
+        {
+            "rollouts": checked.rollouts,
+            "tokens": checked.tokens,
+            "trained": checked.trained,
+            "page": page,
+        }
+    )
+
+
+def _setting(what: What) -> "Setting":
+    from forethought.valuefn.rl import inputs
+    from forethought.valuefn.rl.rewards import chosen_rewards
+    from forethought.valuefn.rl.roller import Setting
+
+    recipe = _recipe(what)
+    if (what.tasks is None) == (what.env is None):
+        raise ConfigError("name what to train on: --tasks FILE, or --env ENV")
+    if what.env is not None:
+        if what.tools or what.demonstrations or what.bare:
+            raise ConfigError("--tool, --demonstrations and --bare go with --tasks, not with --env")
+        world = get_world(what.env)
+        tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
+        return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
+    tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
+    shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
+    play = inputs.play_questions(bare=what.bare)
+    if what.tools:
+        play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
+    return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
+
+
+def _recipe(what: What) -> "Recipe":
+    from forethought.agent.prefixes import PrefixBank
+    from forethought.valuefn.rl.recipe import check_recipe, load_recipe
+    from forethought.valuefn.rl.rows import RECIPES
+
+    recipe = load_recipe(what.recipe, RECIPES, what.changes)
+    texts = tuple(what.prefixes)
+    if what.bank is not None:
+        texts += PrefixBank.load(what.bank).prefixes()
+    if not texts:
+        return recipe
+    return check_recipe(replace(recipe, prefixes=replace(recipe.prefixes, texts=texts)))
+
+
+def _tools(names: Sequence[str]) -> dict[str, Any]:
+    from forethought.valuefn.rl.episodes import text_tool
+
+    for name in names:
+        if name not in _TOOLS:
+            raise UnknownName("tool", name, _TOOLS)
+    return {name: text_tool(_TOOLS[name]()) for name in names}
+
+
+def _table(first: Mapping[str, Any], last: Mapping[str, Any]) -> Table:
+    table = Table("per update", "first", "last")
+    for name, words in _SHOWN:
+        if name in first and name in last:
+            table.add_row(words, f"{first[name]:.3f}", f"{last[name]:.3f}")
+    return table

@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl", reason="trl is not installed: extra rl")
+
+import torch
+from tuning import write_small
+
+Run = Any
+SMALL = [
+    *("--set", "steps=2", "--set", "group=4", "--set", "prompts=2", "--device", "cpu"),
+    *("--set", "optimiser.learning_rate=0.001", "--set", "sampling.turn_tokens=4"),
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    write_small(tmp_path / "base", context=1024)
+    rows = [{"question": f"{a} + 1", "answers": [str(a + 1)]} for a in range(5)]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_a_policy_is_trained_and_its_tokens_checked(run: Run, place: Path) -> None:
+    typed = [
+        "train",
+        "policy",
+        "tocorl",
+        "--model",
+        "base",
+        "--out",
+        "out",
+        "--tasks",
+        "tasks.jsonl",
+    ]
+    typed += ["--bare", "--prefix", "Sum:", "--set", "rewards={f1 = 1.0}", "--log-rollouts", "1"]
+    said = run(*typed, *SMALL, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json["updates"] == 2
+    assert {"reward", "free/reward", "prefixed/success"} <= set(said.json["last"])
+    checked = run("check-tokens", "out", "--json").json
+    assert checked["rollouts"] == 16
+    assert checked["trained"] == checked["tokens"]
+    assert checked["tokens"]["forced"] == 4 * 4
+    page = (place / "out" / "tokens.html").read_text()
+    assert 'class="forced trains"' in page
+    again = run(*typed, *SMALL)
+    assert again.code == 2
+    assert "add --resume to go on" in again.err
+    other = run(*typed, *SMALL, "--resume", "--set", "loss.beta=0.1")
+    assert other.code == 2
+    assert "begun with another loss" in other.err
+    longer = run(*typed, *SMALL, "--set", "steps=3", "--resume")
+    assert longer.code == 0
+    assert "tocorl: 3 updates of base" in longer.out
+    assert "success, unprefixed" in longer.out
+
+
+def test_a_damaged_rollout_fails_loudly(run: Run, place: Path) -> None:
+    typed = ["train", "policy", "grpo", "--model", "base", "--out", "out", "--tasks", "tasks.jsonl"]
+    assert run(*typed, *SMALL).code == 0
+    file = place / "out" / "rollouts.jsonl"
+    first, *rest = file.read_text().splitlines()
+    row = json.loads(first)
+    row["rollout"]["completion_ids"][0] += 1
+    file.write_text("\n".join([json.dumps(row), *rest]) + "\n")
+    said = run("check-tokens", "out")
+    assert said.code == 2
+    assert said.out == ""
+    assert "those the model saw differ at token" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
+    typed = [
+        "train",
+        "policy",
+        "dr_grpo",
+        "--model",
+        "base",
+        "--out",
+        "out",
+        "--env",
+        "signpost-v0",
+    ]
+    typed += ["--instances", "4", "--set", "rewards={outcome = 1.0}", "--set", "sampling.turns=2"]
+    said = run(*typed, *SMALL, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json["last"]["rewards/outcome/mean"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--tasks", "none.jsonl"], "cannot read none.jsonl"),
+        (["--tasks", "bad.jsonl"], "bad.jsonl, line 1: a task is"),
+        (["--tasks", "twice.jsonl"], "a second task with the id 'a'"),
+        (["--tasks", "text.jsonl"], "text.jsonl, line 1: not JSON"),
+        (["--tasks", "empty.jsonl"], "empty.jsonl holds no task"),
+        ([], "name what to train on"),
+        (["--tasks", "tasks.jsonl", "--env", "signpost-v0"], "name what to train on"),
+        (["--env", "signpost-v0", "--bare"], "go with --tasks"),
+        (["--env", "signpost-v0", "--instances", "99999999999"], "instances to train on"),
+        (["--tasks", "tasks.jsonl", "--set", "group=1"], "group is 1"),
+        (["--tasks", "tasks.jsonl", "--tool", "pyton"], "did you mean 'python'"),
+        (["--tasks", "tasks.jsonl", "--set", "rewards={exakt = 1.0}"], "did you mean 'exact'"),
+        (["--tasks", "tasks.jsonl", "--model", "nowhere/at/all"], "no model at"),
+        (["--tasks", "tasks.jsonl", "--resume"], "nothing to resume"),
+        (["--tasks", "tasks.jsonl", "--bank", "no.json"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--set", "loss.forced=shaped"], "forces none: give"),
+    ],
+)
+def test_a_mistake_is_one_line(run: Run, place: Path, change: list[str], words: str) -> None:
+    (place / "bad.jsonl").write_text('{"answers": ["1"]}\n')
+    (place / "twice.jsonl").write_text('{"id": "a", "question": "q"}\n' * 2)
+    (place / "text.jsonl").write_text("question\n")
+    (place / "empty.jsonl").write_text("\n")
+    said = run("train", "policy", "grpo", "--model", "base", "--out", "out", *SMALL, *change)
+    assert said.code == 2
+    assert said.out == ""
+    assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_check_tokens_of_nothing(run: Run, place: Path) -> None:
+    said = run("check-tokens", "base")
+    assert said.code == 2
+    assert "no rollouts at" in said.err
+    assert "Did you mean 'policy'" in run("train", "polcy").err
