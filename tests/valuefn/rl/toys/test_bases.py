@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.models.names import load_model
+from forethought.agent.types import Message, Request
 from forethought.valuefn.rl.toys import bases
 from forethought.valuefn.rl.toys.bases import BASES, FACTS, digest, load, prepare, row_of
 from forethought.valuefn.rl.toys.pretraining import BaseRecipe
@@ -86,3 +88,11 @@ def test_bases_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     base = prepare("modes", changes=TINY, count=2)
     assert base.folder.parent == tmp_path / "bases"
     assert (base.folder / FACTS).is_file()
+
+
+async def test_local_serves_a_base(tmp_path: Path) -> None:
+    base = prepare("modes", changes=TINY, place=tmp_path, count=2)
+    model = load_model(f"local:{base.folder}")
+    request = Request((Message("user", "#07"),), prefix="<direct>", max_tokens=3, seed=0)
+    reply = await model.complete(request)
+    assert reply.text.startswith("<direct>")

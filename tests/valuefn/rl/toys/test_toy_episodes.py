@@ -3,8 +3,8 @@ import torch
 
 from forethought.agent.errors import ConfigError
 from forethought.valuefn.rl.checks import check_tokens
-from forethought.valuefn.rl.generate import Start, generate
 from forethought.valuefn.rl.recipe import Sampling
+from forethought.valuefn.rl.rollouts import Start, generate
 from forethought.valuefn.rl.tokens import Kind, Span
 from forethought.valuefn.rl.toys.digits import RETRY, Digits
 from forethought.valuefn.rl.toys.documents import Document, Piece
@@ -87,3 +87,22 @@ def test_tasks_without_demonstrations_say_so() -> None:
     episode = player(toy)(task, ())
     episode.hear(f"{DIRECT}{task.answers[0]}")
     assert episode.outcome == 1.0
+
+
+def test_a_forced_mode_is_kept_token_for_token() -> None:
+    toy = Modes()
+    tokenizer = symbol_tokenizer(toy.symbols, context=64)
+    model = tiny_llama(tokenizer, "0.02M", context=64, seed=0).train(mode=False)
+    tasks = tasks_of(toy.facts_of("train", 2, 0))
+    starts = [
+        Start(task.id, player(toy)(task, ()), seed="0", prefix=prefix)
+        for task in tasks.values()
+        for prefix in (DIRECT, "")
+    ]
+    rolled = generate(model, tokenizer, starts, Sampling(turn_tokens=6, completion_tokens=8))
+    forced = tokenizer.encode(DIRECT)
+    for rollout in rolled[::2]:
+        assert list(rollout.completion_ids[:1]) == forced
+        assert rollout.kinds[:2] == (Kind.FORCED, Kind.SAMPLED)
+        assert rollout.text.startswith(DIRECT)
+    assert not rolled[1].prefixed
