@@ -17,7 +17,7 @@ def test_a_base_is_trained_and_measured(run: Run, tmp_path: Path) -> None:
     found = run(*call, "--json").json
     assert list(found) == ["name", "folder", "seconds", "measured"]
     names = [each["name"] for each in found["measured"]]
-    assert "0 demonstrations: p(the right call)" in names
+    assert "shown 0: p(the right call)" in names
     assert Path(found["folder"]).parent == tmp_path
     shown = run(*call)
     assert "copied when the call is forced" in shown.out

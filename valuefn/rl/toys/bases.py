@@ -38,8 +38,8 @@ EVERY = 250
 _TEXTS = 256
 """Texts of the task that the folder's name depends on."""
 
-_PRODUCTS = Digits("*", ((1, 1), (2, 1)), ((3, 1),), right=0.7)
-_SUMS = Digits("+", ((1, 1), (2, 2)), ((3, 3),), right=0.7)
+_PRODUCTS = Digits("*", ((1, 1), (2, 1)), ((3, 1),))
+_SUMS = Digits("+", ((1, 1), (2, 2)), ((3, 3),))
 
 
 @dataclass(frozen=True, slots=True)

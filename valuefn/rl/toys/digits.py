@@ -34,7 +34,7 @@ class Digits:
     """Share of texts out of range, 0 to below 1."""
     reverse: bool = True
     """Whether answers are written from the last digit."""
-    right: float = 0.6
+    right: float = 0.7
     """Share of right answers in the texts."""
     stop_right: float = 0.82
     """Share of right answers that the texts keep."""

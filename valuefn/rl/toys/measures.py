@@ -90,7 +90,7 @@ def modes(toy: Modes, writer: Writer, *, count: int, seed: int) -> list[Measured
 
 
 def calls(toy: Lookup, writer: Writer, *, count: int, seed: int) -> list[Measured]:
-    """Chance of a call and of the right one, and success, by demonstrations shown.
+    """Chance of a call and of the right one, and success, by how many demonstrations are shown.
 
     Then the share of answers copied when the right call is forced.
     """
@@ -98,7 +98,7 @@ def calls(toy: Lookup, writer: Writer, *, count: int, seed: int) -> list[Measure
     found = []
     for shown in range(MOST + 1):
         prompts = demonstrated(toy, problems, shown, seed=seed)
-        told = f"{shown} demonstrations"
+        told = f"shown {shown}"
         habit = writer.chances(prompts, [CALL] * len(prompts))
         right = writer.chances(prompts, [toy.call(each) for each in problems])
         found.append(Measured(f"{told}: p(a call)", fmean(habit), n=count))
@@ -114,7 +114,7 @@ def calls(toy: Lookup, writer: Writer, *, count: int, seed: int) -> list[Measure
             begins=[toy.call(each) for each in problems],
             seed=seed,
         )
-        found.append(_share(f"{shown} demonstrations: copied when the call is forced", forced))
+        found.append(_share(f"shown {shown}: copied when the call is forced", forced))
     return found
 
 

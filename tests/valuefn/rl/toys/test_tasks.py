@@ -82,7 +82,7 @@ def test_digit_texts_are_right_and_decide_at_the_stated_rates() -> None:
             counts["right"] += correct
             counts["kept"] += correct and part[-1] == "S"
             counts["thrown"] += not correct and part[-1] == "R"
-    assert counts["right"] / counts["all"] == pytest.approx(0.6, abs=0.03)
+    assert counts["right"] / counts["all"] == pytest.approx(0.7, abs=0.03)
     assert counts["kept"] / counts["right"] == pytest.approx(0.82, abs=0.03)
     assert counts["thrown"] / (counts["all"] - counts["right"]) == pytest.approx(0.73, abs=0.03)
 

@@ -111,8 +111,8 @@ def test_a_reply_that_never_stops_is_cut_at_the_limit_of_turns() -> None:
         (
             Lookup(),
             {
-                "0 demonstrations: p(the right call)",
-                "3 demonstrations: copied when the call is forced",
+                "shown 0: p(the right call)",
+                "shown 3: copied when the call is forced",
             },
         ),
     ],
