@@ -9,6 +9,9 @@ pytest.importorskip("trl", reason="trl is not installed: extra rl")
 import torch
 from tuning import write_small
 
+from forethought.agent.prefixes import PrefixBank
+from forethought.valuefn.rl.store import read_rollouts
+
 Run = Any
 SMALL = [
     *("--set", "steps=2", "--set", "group=4", "--set", "prompts=2", "--device", "cpu"),
@@ -59,6 +62,24 @@ def test_a_policy_is_trained_and_its_tokens_checked(run: Run, place: Path) -> No
     assert longer.code == 0
     assert "tocorl: 3 updates of base" in longer.out
     assert "success, unprefixed" in longer.out
+
+
+def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
+    PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
+    typed = [
+        "train",
+        "policy",
+        "tocorl",
+        "--model",
+        "base",
+        "--out",
+        "out",
+        "--tasks",
+        "tasks.jsonl",
+    ]
+    assert run(*typed, *SMALL, "--bank", "bank.json", "--set", "prefixes.share=0.5").code == 0
+    prefixes = {row.rollout.prefix for row in read_rollouts(place / "out")}
+    assert prefixes == {"", "It is", "What"}
 
 
 def test_a_damaged_rollout_fails_loudly(run: Run, place: Path) -> None:
@@ -113,6 +134,7 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         (["--tasks", "tasks.jsonl", "--resume"], "nothing to resume"),
         (["--tasks", "tasks.jsonl", "--bank", "no.json"], "no.json"),
         (["--tasks", "tasks.jsonl", "--set", "loss.forced=shaped"], "forces none: give"),
+        (["--env", "signpost-v0"], "has no answers for the reward 'exact'"),
     ],
 )
 def test_a_mistake_is_one_line(run: Run, place: Path, change: list[str], words: str) -> None:

@@ -50,20 +50,22 @@ def check_tokens(
         len(trains) == len(rollouts),
         f"{len(rollouts)} rollouts but {len(trains)} masks: give one mask for each",
     )
-    tokens: Counter[str] = Counter()
-    trained: Counter[str] = Counter()
+    tokens: Counter[Kind] = Counter()
+    trained: Counter[Kind] = Counter()
     for place, (rollout, mask) in enumerate(zip(rollouts, trains, strict=True)):
         where = f"rollout {place} (task {rollout.task!r})"
         _check_lengths(rollout, mask, where)
         _check_logprobs(rollout, where)
         _check_mask(rollout, mask, allowed, where)
         _check_seen(rollout, fed[place] if fed is not None else None, where)
-        tokens.update(kind.name.lower() for kind in rollout.kinds)
-        trained.update(
-            kind.name.lower() for kind, on in zip(rollout.kinds, mask, strict=True) if on
-        )
+        tokens.update(rollout.kinds)
+        trained.update(kind for kind, on in zip(rollout.kinds, mask, strict=True) if on)
     _require(bool(trained), "no token of any rollout carries loss: nothing would train")
-    return Checked(len(rollouts), dict(tokens), dict(trained))
+    return Checked(len(rollouts), _named(tokens), _named(trained))
+
+
+def _named(counts: Counter[Kind]) -> dict[str, int]:
+    return {kind.name.lower(): count for kind, count in counts.items()}
 
 
 def _require(holds: bool, message: str) -> None:
@@ -89,25 +91,28 @@ def _check_lengths(rollout: Rollout, mask: Sequence[int], where: str) -> None:
 
 def _check_logprobs(rollout: Rollout, where: str) -> None:
     for at, (value, kind) in enumerate(zip(rollout.logprobs, rollout.kinds, strict=True)):
-        if kind == Kind.GIVEN:
-            continue
         # a rounding error above 0 is none
-        _require(
-            math.isfinite(value) and value <= 1e-4,
-            f"{where} has log-probability {value} at token {at}: it must be finite and at most 0",
-        )
+        if kind != Kind.GIVEN and not -math.inf < value <= 1e-4:
+            raise DataError(
+                f"check-tokens: {where} has log-probability {value} at token {at}: it must be "
+                "finite and at most 0"
+            )
 
 
 def _check_mask(
     rollout: Rollout, mask: Sequence[int], allowed: frozenset[Kind], where: str
 ) -> None:
     for at, (on, kind) in enumerate(zip(mask, rollout.kinds, strict=True)):
-        _require(on in (0, 1), f"{where} has mask entry {on} at token {at}: it must be 0 or 1")
-        _require(
-            not on or kind in allowed,
-            f"{where} has loss on token {at}, which is {kind.name.lower()}: only "
-            f"{', '.join(sorted(one.name.lower() for one in allowed))} tokens may carry loss",
-        )
+        if on not in (0, 1):
+            raise DataError(
+                f"check-tokens: {where} has mask entry {on} at token {at}: it must be 0 or 1"
+            )
+        if on and kind not in allowed:
+            may = ", ".join(sorted(one.name.lower() for one in allowed))
+            raise DataError(
+                f"check-tokens: {where} has loss on token {at}, which is {kind.name.lower()}: "
+                f"only {may} tokens may carry loss"
+            )
 
 
 def _check_seen(rollout: Rollout, fed: Sequence[int] | None, where: str) -> None:

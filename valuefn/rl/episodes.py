@@ -46,8 +46,10 @@ class Heard:
 class Episode(Protocol):
     """One conversation with the policy."""
 
-    stop: tuple[str, ...]
-    """Texts that end a turn; they stay in it. Without any, only the end token does."""
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Texts that end a turn; they stay in it. Without any, only the end token does."""
+        ...
 
     def begin(self) -> Sequence[Message]:
         """The prompt; asked for once."""
@@ -112,7 +114,7 @@ class Question:
         bare: Whether the prompt is the question alone, with no words around it.
     """
 
-    stop: tuple[str, ...] = ()
+    stop = ()
 
     def __init__(
         self, task: Task, demonstrations: Sequence[Demonstration] = (), *, bare: bool = False
@@ -236,7 +238,7 @@ class WorldEpisode:
         options: Passed to `reset`.
     """
 
-    stop: tuple[str, ...] = ("</action>",)
+    stop = ("</action>",)
     _ACTION = re.compile(r"<action>((?:(?!<action>).)*)</action>\s*$", re.DOTALL)
 
     def __init__(

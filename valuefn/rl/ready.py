@@ -5,7 +5,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, ModelRefused
 from forethought.valuefn.rl.recipe import check_recipe
-from forethought.valuefn.rl.rewards import Task, score
+from forethought.valuefn.rl.rewards import REWARDS, Task, score
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rollouts import context_of, prompt_and_prefix
 from forethought.valuefn.rl.tokens import Rollout
@@ -71,9 +71,9 @@ def _check_prompts(model: Any, tokenizer: Any, setting: Setting, tasks: Sequence
     most = max(stage.demonstrations for stage in recipe.stages)
     for task in tasks:
         for prefix in recipe.prefixes.texts or ("",):
-            episode = setting.play(task, setting.demonstrations[:most])
+            messages = tuple(setting.play(task, setting.demonstrations[:most]).begin())
             try:
-                prompt, forced = prompt_and_prefix(tokenizer, episode, prefix)
+                prompt, forced = prompt_and_prefix(tokenizer, messages, prefix)
             except ModelRefused as error:
                 raise ConfigError(f"task {task.id!r}: {error}") from error
             if len(prompt) + len(forced) >= context:
@@ -90,6 +90,12 @@ def _check_prompts(model: Any, tokenizer: Any, setting: Setting, tasks: Sequence
 
 def _check_rewards(setting: Setting, task: Task) -> None:
     """Score what a policy might say, so that a reward that is no number is found now."""
+    for name in ("exact", "f1", "whole"):
+        if setting.rewards.get(name) is REWARDS[name] and not task.answers:
+            raise ConfigError(
+                f"task {task.id!r} has no answers for the reward {name!r} to compare with: give "
+                "answers, or weigh other parts (a world pays 'outcome')"
+            )
     outcome = setting.play(task, ()).outcome
     said = ("", "I do not know.", *(f"<answer>{answer}</answer>" for answer in task.answers[:1]))
     for text in said:

@@ -12,6 +12,7 @@ from typing import Any
 
 from forethought.agent.errors import ConfigError, ModelRefused
 from forethought.agent.models.prompting import prompt_for
+from forethought.agent.types import Message
 from forethought.valuefn.rl.episodes import Episode, Mark
 from forethought.valuefn.rl.recipe import Sampling
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span
@@ -54,7 +55,13 @@ def generate(
         ConfigError: If the template drops a prefix, or a prompt leaves no room in the context.
         ModelRefused: If the template does not take the prompt.
     """
-    rows = [_Row(start, model, tokenizer, sampling) for start in starts]
+    prompts: dict[tuple[tuple[Message, ...], str], tuple[list[int], list[int]]] = {}
+    rows = []
+    for start in starts:  # the rollouts of a group have one prompt
+        asked = (tuple(start.episode.begin()), start.prefix)
+        if asked not in prompts:
+            prompts[asked] = prompt_and_prefix(tokenizer, *asked)
+        rows.append(_Row(start, prompts[asked], model, tokenizer, sampling))
     for batch in _batches(rows, sampling.rows):
         forced = [row for row in batch if row.forced]
         if forced:
@@ -80,15 +87,14 @@ def generate(
 
 
 def prompt_and_prefix(
-    tokenizer: Any, episode: Episode, prefix: str = ""
+    tokenizer: Any, messages: tuple[Message, ...], prefix: str = ""
 ) -> tuple[list[int], list[int]]:
-    """Tokens of an episode's prompt, and those of the prefix after it.
+    """Tokens of a prompt, and those of the prefix after it.
 
     Raises:
         ConfigError: If the chat template drops or changes the prefix.
         ModelRefused: If the template does not take the messages.
     """
-    messages = tuple(episode.begin())
     prompt = prompt_for(tokenizer, messages, "").ids
     if not prefix:
         return prompt, []
@@ -132,7 +138,14 @@ def _batches(rows: "Sequence[_Row]", size: int) -> "Iterator[Sequence[_Row]]":
 class _Row:
     """One rollout on its way."""
 
-    def __init__(self, start: Start, model: Any, tokenizer: Any, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        start: Start,
+        prompt: tuple[list[int], list[int]],
+        model: Any,
+        tokenizer: Any,
+        sampling: Sampling,
+    ) -> None:
         self._start = start
         self._tokenizer = tokenizer
         self._sampling = sampling
@@ -140,7 +153,7 @@ class _Row:
         self._ends_reply = end_tokens(model, tokenizer)
         self._rng = random.Random(start.seed)
         self._window = max((len(text) for text in start.episode.stop), default=0) + _SLACK
-        self.prompt, self.forced = prompt_and_prefix(tokenizer, start.episode, start.prefix)
+        self.prompt, self.forced = prompt
         self.finish = ""
         self._ids: list[int] = []
         self._logprobs: list[float] = []

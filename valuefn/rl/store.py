@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -74,14 +75,28 @@ def read_rollouts(path: str | os.PathLike[str]) -> list[Logged]:
     return rows
 
 
-def drop_from(path: str | os.PathLike[str], step: int) -> None:
-    """Forget the rollouts of an update and of all after it, which a resumed training makes again.
+def keep_lines(path: str | os.PathLike[str], wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Keep some lines of a JSON lines file; a last one that was cut off is dropped.
+
+    Args:
+        path: The file; where there is none, nothing is done.
+        wanted: Whether a line stays.
 
     Raises:
-        DataError: If a line is not a rollout.
+        DataError: If another line is not JSON.
     """
     file = Path(path)
     if not file.is_file():
         return
-    kept = [json.dumps(asdict(row)) for row in read_rollouts(file) if row.step < step]
-    file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    kept = []
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                break
+            raise DataError(f"{file}, line {number}: not JSON: {error.msg}") from error
+        if wanted(row):
+            kept.append(f"{line}\n")
+    file.write_text("".join(kept), encoding="utf-8")

@@ -19,7 +19,7 @@ from forethought.valuefn.rl.credit import TurnValues, turn_advantages
 from forethought.valuefn.rl.losses import INSTALL, Batch, Info, Norm, loss_mask, policy_loss
 from forethought.valuefn.rl.roller import Place, Roller, Setting
 from forethought.valuefn.rl.stages import Course
-from forethought.valuefn.rl.store import append_rollouts, drop_from
+from forethought.valuefn.rl.store import append_rollouts, keep_lines
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span, total_reward
 
 with needs("fine-tuning", INSTALL):
@@ -291,7 +291,8 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
             return
         self.course.load(Path(checkpoint))
         if self._log is not None and self.accelerator.is_main_process:
-            drop_from(self._log, self.course.updates)
+            begun = self.course.updates  # what comes after it is made again
+            keep_lines(self._log, lambda row: row["step"] < begun)
 
 
 def _part(name: str) -> Any:

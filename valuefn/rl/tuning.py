@@ -35,6 +35,7 @@ from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rollouts import end_tokens
 from forethought.valuefn.rl.run import Run, lora_config, task_order, trl_arguments
 from forethought.valuefn.rl.store import FILE as ROLLOUTS
+from forethought.valuefn.rl.store import keep_lines
 from forethought.valuefn.rl.trainer import PolicyTrainer
 
 with needs("fine-tuning", INSTALL):
@@ -89,7 +90,9 @@ def _tune(
     trainer.add_callback(watch)
     if trainer.accelerator.is_main_process:
         save_recipe(run.out, setting.recipe)
-    with _stoppable(watch):
+        if checkpoint is None:  # of a training that was killed before its first checkpoint
+            (run.out / ROLLOUTS).unlink(missing_ok=True)
+    with _stoppable(watch, alone=trainer.accelerator.num_processes == 1):
         trainer.train(resume_from_checkpoint=checkpoint)
     metrics = _last(trainer.state.log_history)
     _save(trainer, run.out, ends, setting.recipe)
@@ -164,13 +167,17 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _stoppable(watch: "_Watch") -> Iterator[None]:
+def _stoppable(watch: "_Watch", *, alone: bool) -> Iterator[None]:
     """Ctrl-C ends the training after the update it is in, with a checkpoint; twice, at once.
+
+    Args:
+        watch: Ends it.
+        alone: Whether there is one process; several would not stop after the same update.
 
     Raises:
         KeyboardInterrupt: When it was pressed.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not alone or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGINT)
@@ -269,12 +276,8 @@ class _Watch(TrainerCallback):
         """Forget what a resumed training makes again."""
         if not state.is_world_process_zero:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.is_file() else []
-        kept = [
-            line for line in lines if self._resume and json.loads(line)["step"] <= state.global_step
-        ]
-        self._file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        begun = state.global_step if self._resume else -1
+        keep_lines(self._file, lambda row: row["step"] <= begun)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """One line."""

@@ -31,6 +31,7 @@ from forethought.valuefn.rl.tokens import Kind, Rollout, Span
 TOKENIZER = char_tokenizer()
 MODEL = small_llama(len(TOKENIZER))
 TASK = Task("t", "What now?")
+ASKED = (Message("user", "What now?"),)
 SHORT = Sampling(turn_tokens=5, completion_tokens=40, turns=3)
 
 
@@ -102,13 +103,15 @@ def test_spans_are_those_of_the_letters() -> None:
 def test_a_batch_changes_nothing_and_equal_seeds_repeat() -> None:
     seeds = [str(seed) for seed in range(6)]
     prompts = ["a", "a longer question", "b", "the longest question of them all", "c", "d"]
-    starts = [
-        lambda text=text, seed=seed: _start(Question(Task(text, text)), seed)
-        for text, seed in zip(prompts, seeds, strict=True)
-    ]
-    together = generate(MODEL, TOKENIZER, [make() for make in starts], SHORT)
-    alone = [generate(MODEL, TOKENIZER, [make()], SHORT)[0] for make in starts]
-    by_two = generate(MODEL, TOKENIZER, [make() for make in starts], replace(SHORT, rows=2))
+    pairs = list(zip(prompts, seeds, strict=True))
+
+    def start(text: str, seed: str) -> Start:
+        return _start(Question(Task(text, text)), seed)
+
+    together = generate(MODEL, TOKENIZER, [start(*pair) for pair in pairs], SHORT)
+    alone = [generate(MODEL, TOKENIZER, [start(*pair)], SHORT)[0] for pair in pairs]
+    two = replace(SHORT, rows=2)
+    by_two = generate(MODEL, TOKENIZER, [start(*pair) for pair in pairs], two)
     for one, other, third in zip(together, alone, by_two, strict=True):
         assert one.completion_ids == other.completion_ids == third.completion_ids
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
@@ -254,14 +257,14 @@ def test_a_template_that_drops_the_prefix_is_an_error() -> None:
         "{% endfor %}a:"
     )
     with pytest.raises(ConfigError, match="drops the prefix 'Direct:'"):
-        prompt_and_prefix(dropping, Question(TASK), "Direct:")
+        prompt_and_prefix(dropping, ASKED, "Direct:")
     changing = char_tokenizer(
         "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     )
     with pytest.raises(ConfigError, match="drops the prefix"):
-        prompt_and_prefix(changing, Question(TASK), "Direct:")
+        prompt_and_prefix(changing, ASKED, "Direct:")
     with pytest.raises(ConfigError, match="ends with a space"):
-        prompt_and_prefix(TOKENIZER, Question(TASK), "Direct: ")
+        prompt_and_prefix(TOKENIZER, ASKED, "Direct: ")
 
 
 def test_a_prompt_that_fills_the_context_is_an_error() -> None:
@@ -273,4 +276,4 @@ def test_a_prompt_that_fills_the_context_is_an_error() -> None:
 def test_a_template_that_refuses_is_told() -> None:
     refusing: Any = char_tokenizer("{{ raise_exception('never') }}")
     with pytest.raises(ModelRefused, match="never"):
-        prompt_and_prefix(refusing, Question(TASK))
+        prompt_and_prefix(refusing, ASKED)

@@ -2,6 +2,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tuning import teach, write_small
 from forethought.agent.errors import ConfigError, ToolError
 from forethought.agent.types import Message
 from forethought.envs.registry import get_world
+from forethought.tools import python
 from forethought.tools.function import tool
 from forethought.valuefn.rl.episodes import (
     Demonstration,
@@ -36,7 +38,7 @@ from forethought.valuefn.rl.tokens import Kind, Span
 from forethought.valuefn.rl.tuning import tune
 
 TASKS = {f"t{i}": Task(f"t{i}", f"q{i}", (str(i),)) for i in range(4)}
-FAST = {
+FAST: dict[str, Any] = {
     "steps": 2,
     "group": 4,
     "prompts": 2,
@@ -82,11 +84,13 @@ def test_icrl_runs_its_stages_with_a_tool(tmp_path: Path) -> None:
     called = [row for row in rows if row.rollout.given]
     assert len(called) >= 3
     assert any("<answer>" in row.rollout.given[0] for row in called)
-    for row in called:
-        one = row.rollout
+    for logged in called:
+        one = logged.rollout
         assert one.given[0].startswith("\n\n<information>")
         inside = [
-            trains for trains, kind in zip(row.trains, one.kinds, strict=True) if kind == Kind.GIVEN
+            trains
+            for trains, kind in zip(logged.trains, one.kinds, strict=True)
+            if kind == Kind.GIVEN
         ]
         assert inside
         assert not any(inside)
@@ -204,6 +208,14 @@ def test_a_typed_function_is_called_by_a_tag() -> None:
     episode = ToolQuestion(TASKS["t0"], {"shout": text_tool(shout)})
     heard = episode.hear("<shout>hey</shout>")
     assert heard.given == "\n\n<information>HEY</information>\n\n"
+
+
+def test_python_is_called_by_a_tag_and_keeps_nothing() -> None:
+    pytest.importorskip("pydantic_monty", reason="the sandbox is not installed: extra python")
+    episode = ToolQuestion(TASKS["t0"], {"python": text_tool(python())}, calls=3)
+    heard = episode.hear("<python>x = 6 * 7\nprint(x)</python>")
+    assert "<information>42" in (heard.given or "")
+    assert "NameError" in (episode.hear("<python>print(x)</python>").given or "")
 
 
 def test_a_world_gives_tasks() -> None:

@@ -7,7 +7,7 @@ import pytest
 from forethought.agent.errors import ConfigError, DataError
 from forethought.valuefn.rl.checks import check_tokens
 from forethought.valuefn.rl.page import tokens_page
-from forethought.valuefn.rl.store import FILE, append_rollouts, drop_from, read_rollouts
+from forethought.valuefn.rl.store import FILE, append_rollouts, keep_lines, read_rollouts
 from forethought.valuefn.rl.tokens import (
     Kind,
     Rollout,
@@ -117,8 +117,20 @@ def test_rollouts_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     assert rows[0].rollout == ROLLOUT
     assert rows[0].rollout.kinds[0] is Kind.FORCED
     assert rows[0].trains == SAMPLED
-    drop_from(tmp_path / "deep" / FILE, 4)
-    assert [row.step for row in read_rollouts(tmp_path / "deep" / FILE)] == [3]
+
+
+def test_what_is_made_again_is_dropped_with_a_line_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    for step in (3, 4, 5):
+        append_rollouts(file, step, [ROLLOUT], [SAMPLED])
+    with file.open("a") as out:
+        out.write('{"step": 6, "roll')
+    keep_lines(file, lambda row: row["step"] < 5)
+    assert [row.step for row in read_rollouts(file)] == [3, 4]
+    keep_lines(tmp_path / "none", lambda row: True)
+    file.write_text('{"step": 1\n{"step": 2}\n')
+    with pytest.raises(DataError, match="line 1: not JSON"):
+        keep_lines(file, lambda row: True)
 
 
 def test_a_damaged_or_missing_file_is_told(tmp_path: Path) -> None:

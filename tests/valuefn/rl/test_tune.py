@@ -165,6 +165,22 @@ def test_ctrl_c_leaves_a_checkpoint_that_goes_on_bit_for_bit(base: Path, tmp_pat
     assert _equal(tmp_path / "stopped", tmp_path / "whole")
 
 
+def test_a_training_killed_before_its_first_checkpoint_begins_again(
+    base: Path, tmp_path: Path
+) -> None:
+    def killed(stage: str, done: int, total: int) -> None:
+        if done == 2:
+            raise RuntimeError("killed")
+
+    run = Run(tmp_path, device="cpu", log_rollouts=1)
+    with pytest.raises(RuntimeError, match="killed"):
+        tune(base, _setting(TINY), replace(run, progress=killed))
+    assert len(read_rollouts(tmp_path)) == 16
+    tune(base, _setting(TINY), run)
+    assert len(read_rollouts(tmp_path)) == 32
+    assert [row["step"] for row in _log(tmp_path)] == [1, 2, 3, 4]
+
+
 def test_nothing_to_resume_is_told(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is nothing to resume"):
         tune(base, _setting(TINY), Run(tmp_path, device="cpu", resume=True))
@@ -218,15 +234,19 @@ def test_several_passes_over_a_batch(base: Path, tmp_path: Path) -> None:
 
 def test_lora_is_merged_into_what_is_served(base: Path, tmp_path: Path) -> None:
     lora = {"r": 4, "target_modules": ["q_proj", "v_proj"]}
-    tune(
-        base, _setting(replace(TINY, loss=Loss(beta=0.01))), Run(tmp_path, device="cpu", lora=lora)
-    )
+    setting = _setting(replace(TINY, loss=Loss(beta=0.01), attribution=2))
+    run = Run(tmp_path, device="cpu", lora=lora, save_every=2)
+    tune(base, setting, run)
     before, after = _weights(base), _weights(tmp_path)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert set(before) == set(after)
     assert changed
     assert all("q_proj" in name or "v_proj" in name for name in changed)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    shutil.rmtree(tmp_path / "checkpoints" / "checkpoint-4")
+    tune(base, setting, replace(run, resume=True))
+    again = _weights(tmp_path)
+    assert all(torch.equal(again[name], after[name]) for name in after)
     with pytest.raises(ConfigError, match="lora: "):
         tune(base, _setting(TINY), Run(tmp_path / "x", device="cpu", lora={"rank": 4}))
 
