@@ -94,15 +94,20 @@ def figures_table(report: "Report") -> Table:
 def search_table(report: "Report") -> Table:
     """How much of the search agrees with the paper, and its best rows."""
     found = report.search
-    rows = [(f"within 25 %: {name}", f"{share:.2%}") for name, share in found.within.items()]
+    rows = [
+        (f"within 25 %, {kind}: {name}", f"{share:.2%}")
+        for kind, shares in found.within.items()
+        for name, share in shares.items()
+    ]
     for longer, points in found.by_length.items():
         low, middle, high = (f"{point:.3g}" for point in points)
         name = f"KL ratio, a sample {longer:g} times as long: median, 10 % to 90 %"
         rows.append((name, f"{middle}, {low} to {high}"))
     rows += [(_words(row.choice), f"off by {row.worst - 1:.0%} at most") for row in found.best]
-    if found.by_end is not None:
-        ends = ", ".join(f"{each:.2f}" for each in found.by_end.end)
-        rows.append((f"nearest ends of those: {_words(found.by_end.choice)}", ends))
+    for name, row in found.by_end.items():
+        figures = ", ".join(f"{each:.3g}" for each in row.figures)
+        ends = ", ".join(f"{each:.2f}" for each in row.end)
+        rows.append((f"nearest ends, {name}: {_words(row.choice)}", f"{ends} ({figures})"))
     return table(f"{found.rows:,} choices tried", ("", "found"), rows)
 
 

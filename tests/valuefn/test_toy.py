@@ -59,6 +59,7 @@ def test_choices_side_by_side_are_those_one_by_one() -> None:
         Choice(),
         Choice(0.9, 3, refresh=7, direction="reverse", per="visit"),
         Choice(per="visit"),
+        Choice(reward="decision"),
     ]
     together = follow(choices, 30)
     for place, choice in enumerate(choices):
@@ -77,11 +78,15 @@ def test_scaling_tokens_against_beta_changes_the_kl_alone() -> None:
 def test_the_search_finds_the_choice_in_use() -> None:
     grid = Grid((1.0,), (UNLIMITED,), (0.02, 0.05), (0.3,), (1.0, 50.0), (300,))
     found = search(grid, 3000)
-    assert found.rows == 16
+    assert found.rows == 32
     assert found.best[0].worst >= 1
     assert found.by_length[1.0][1] < found.by_length[50.0][1]
-    assert found.by_end is None or found.by_end.worst <= 1.25
-    assert 0 <= found.within["all four figures"] <= found.within["both"] <= 1
+    assert {"outcome, summed", "decision, averaged"} <= set(found.within)
+    for shares in found.within.values():
+        assert 0 <= shares["all four figures"] <= shares["both"] <= 1
+    kinds = {name: row.choice.reward for name, row in found.by_end.items()}
+    assert kinds["reward of the outcome"] == "outcome"
+    assert kinds["reward of the decision"] == "decision"
 
 
 def test_a_report_has_claims_controls_and_a_picture(report: Report) -> None:
@@ -106,6 +111,11 @@ def test_a_ratio_holds_by_its_interval(ends: tuple[float, float], said: bool | N
 def test_choices_that_cannot_be(choice: Choice) -> None:
     with pytest.raises(ConfigError, match="a choice needs"):
         follow([choice], 2)
+
+
+def test_episodes_are_played_for_the_outcome() -> None:
+    with pytest.raises(ConfigError, match="the outcome alone"):
+        sample(Choice(reward="decision"), 2, seeds=1, episodes=4, seed=0)
 
 
 def test_one_episode_has_no_baseline() -> None:

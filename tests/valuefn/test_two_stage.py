@@ -7,6 +7,7 @@ from forethought.valuefn.reproduce.two_stage import (
     Direction,
     Floats,
     chances,
+    decision_gradient,
     going_on,
     kl_gradient,
     reward_gradient,
@@ -29,6 +30,17 @@ def test_the_reward_gradient_is_that_of_finite_differences(discount: float, turn
     told = reward_gradient(THETA, discount, turns)
     for place in range(3):
         up, down = (value(moved(THETA, place, by), discount, turns) for by in (STEP, -STEP))
+        np.testing.assert_allclose(told[place], (up - down) / (2 * STEP), rtol=1e-6, atol=1e-9)
+
+
+def test_the_decision_gradient_is_that_of_finite_differences() -> None:
+    def right(theta: Floats) -> Floats:
+        p, c, w = chances(theta)
+        return np.asarray(p * c + (1 - p) * w)
+
+    told = decision_gradient(THETA)
+    for place in range(3):
+        up, down = (right(moved(THETA, place, by)) for by in (STEP, -STEP))
         np.testing.assert_allclose(told[place], (up - down) / (2 * STEP), rtol=1e-6, atol=1e-9)
 
 

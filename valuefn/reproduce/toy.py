@@ -2,8 +2,9 @@
 
 Departures, all of them choices where the paper is silent to us:
 
-1. The reward is the discounted chance of a right answer kept; its gradient is exact. `sample` plays
-   episodes and takes the policy gradient with the mean of the others as baseline.
+1. The reward is the discounted chance of a right answer kept (`outcome`), or the chance that one
+   decision is right (`decision`); its gradient is exact. `sample` plays episodes for the first kind
+   and takes the policy gradient with the mean of the others as baseline.
 2. Update: `theta += rate (reward gradient - beta KL gradient)`, plain ascent.
 3. The reference is the policy of `refresh` steps ago at most: about 33 teeth in the paper's curve.
 4. The KL gradient of a sample counts `sample_tokens` times, of a decision `decision_tokens` times,
@@ -24,6 +25,7 @@ from forethought.valuefn.reproduce.two_stage import (
     Direction,
     Floats,
     chances,
+    decision_gradient,
     kl_gradient,
     reward_gradient,
     visits,
@@ -31,6 +33,7 @@ from forethought.valuefn.reproduce.two_stage import (
 
 Progress = Callable[[str, int, int], None]
 """Told of a stage, how much of it is done, and how much there is."""
+Reward = Literal["outcome", "decision"]
 _TELL = 200
 """Steps between two words to `Progress`."""
 
@@ -51,6 +54,7 @@ class Choice:
     refresh: int = 300
     """Steps after which the reference becomes the policy."""
     direction: Direction = "forward"
+    reward: Reward = "outcome"
     per: Literal["state", "visit"] = "state"
     """Whether each choice's divergence counts once, or as often as an episode meets it."""
 
@@ -91,12 +95,20 @@ class _Columns:
         self.tokens = np.array(tokens).T
         self.refresh = np.array([each.refresh for each in choices])
         self.forward = np.array([each.direction == "forward" for each in choices])
+        self.outcome = np.array([each.reward == "outcome" for each in choices])
         self.visit = np.array([each.per == "visit" for each in choices])
         bad = (self.discount <= 0) | (self.discount > 1) | (self.turns < 2) | (self.refresh < 1)
         if bad.any():
             raise ConfigError(
                 "a choice needs a discount above 0 to 1, 2 turns or more and a refresh of 1 or more"
             )
+
+    def reward(self, theta: Floats) -> Floats:
+        """Reward gradients, shape of `theta`."""
+        if self.outcome.all():
+            return reward_gradient(theta, self.discount, self.turns)
+        both = (reward_gradient(theta, self.discount, self.turns), decision_gradient(theta))
+        return np.where(self.outcome, *both)
 
     def kl(self, theta: Floats, reference: Floats) -> Floats:
         """KL gradients with their token weights, shape of `theta`."""
@@ -135,7 +147,7 @@ def follow(
     for step in range(steps):
         renew = step % columns.refresh == 0
         reference = np.where(renew, theta, reference)
-        reward = reward_gradient(theta, columns.discount, columns.turns)
+        reward = columns.reward(theta)
         penalty = columns.kl(theta, reference)
         sizes = _sizes(reward, penalty)
         sums += sizes
@@ -166,6 +178,8 @@ def sample(
         seed: Of the draws.
         progress: Told of the steps.
     """
+    if choice.reward != "outcome":
+        raise ConfigError("episodes are played for the reward of the outcome alone")
     if episodes < 2:
         raise ConfigError(f"a baseline needs 2 episodes or more, not {episodes}")
     columns = _Columns([choice] * seeds)

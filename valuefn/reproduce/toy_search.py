@@ -8,13 +8,15 @@ the paper's KL figures is taken.
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forethought.valuefn.reproduce.toy import Choice, Progress, follow, ratios
+from forethought.valuefn.reproduce.toy import Choice, Progress, Reward, follow, ratios
 from forethought.valuefn.reproduce.toy_paper import END, FIGURES, RATIOS, WITHIN
 from forethought.valuefn.reproduce.two_stage import UNLIMITED, Direction, Floats
 
@@ -24,6 +26,11 @@ _DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
 _COUNTED: tuple[Literal["state", "visit"], ...] = ("state", "visit")
 _TOGETHER = 2880
 """Choices followed at once."""
+_SUM = np.ones((4, 1))
+_MEAN = np.array([[1.0], [2.0], [1.0], [2.0]])
+"""What divides the figures where decisions are added up, and where they are averaged."""
+_NEAR = math.log(1 + WITHIN)
+"""25 % either way, as a log."""
 KEPT = 8
 """Best rows told."""
 
@@ -42,10 +49,16 @@ class Grid:
     refresh: Sequence[int] = (100, 300, 1000, UNLIMITED)
 
     def choices(self) -> list[Choice]:
-        """All rows, decisions of one token."""
+        """All rows, decisions of one token.
+
+        The reward of the decision knows neither discount nor limit.
+        """
+        kinds: list[tuple[Reward, float, int]] = [
+            ("outcome", *pair) for pair in itertools.product(self.discount, self.turns)
+        ]
+        kinds.append(("decision", 1.0, UNLIMITED))
         rows = itertools.product(
-            self.discount,
-            self.turns,
+            kinds,
             self.rate,
             self.strength,
             self.longer,
@@ -53,7 +66,10 @@ class Grid:
             _DIRECTIONS,
             _COUNTED,
         )
-        return [Choice(d, t, r, b, s, 1.0, f, way, per) for d, t, r, b, s, f, way, per in rows]
+        return [
+            Choice(discount, turns, rate, beta, tokens, 1.0, refresh, way, reward, per)
+            for (reward, discount, turns), rate, beta, tokens, refresh, way, per in rows
+        ]
 
 
 QUICK = Grid((1.0,), (UNLIMITED,), (0.02,), (0.1, 0.3), (1.0, 50.0), (300,))
@@ -76,15 +92,17 @@ class Search:
     """What the search found."""
 
     rows: int
-    within: Mapping[str, float]
-    """Share of rows within 25 % of the paper: each ratio, both ratios, all four figures."""
+    within: Mapping[str, Mapping[str, float]]
+    """By reward, and by whether the two decisions are added up or averaged: the share of rows
+    within 25 % of the paper in each ratio, in both, and in all four figures."""
     by_length: Mapping[float, tuple[float, float, float]]
     """Sample tokens over decision tokens to the 10 %, 50 % and 90 % points of the ratio of the KL
-    gradients over the other choices."""
+    gradients over the other choices; rewards of the outcome."""
     best: tuple[Row, ...]
-    by_end: Row | None
-    """Of the rows with all four figures within 25 %, the one whose decisions end nearest to the
-    paper's; `None` if there is no such row."""
+    """The nearest by figures, decisions added up."""
+    by_end: Mapping[str, Row]
+    """The nearest to the paper's three ends: for each reward, and of the rows with all four figures
+    within 25 %, where there are some."""
 
 
 def search(grid: Grid, steps: int, *, progress: Progress | None = None) -> Search:
@@ -104,20 +122,32 @@ def search(grid: Grid, steps: int, *, progress: Progress | None = None) -> Searc
         figures.append(course.figures)
         ends.append(course.end)
     found, end = np.concatenate(figures, axis=1), np.concatenate(ends, axis=1)
+    outcome = np.array([each.reward == "outcome" for each in choices])
     scale, miss = _scaled(found)
-    order = np.argsort(miss)
+    away = np.abs(end - np.array(END)[:, None]).max(axis=0)
 
     def told(at: int) -> Row:
         return _row(choices[at], found[:, at], end[:, at], scale[at], miss[at])
 
-    near = np.flatnonzero(miss <= np.log(1 + WITHIN))
-    away = np.abs(end[1:, near] - np.array(END[1:])[:, None]).max(axis=0)
+    near = {
+        "reward of the outcome": outcome,
+        "reward of the decision": ~outcome,
+        "all four figures within 25 %": miss <= _NEAR,
+    }
     return Search(
         len(choices),
-        _within(ratios(found), miss),
-        _by_length(choices, ratios(found)[1]),
-        tuple(told(at) for at in order[:KEPT]),
-        told(near[away.argmin()]) if len(near) else None,
+        {
+            f"{kind}, {how}": _within(found[:, rows] / share)
+            for kind, rows in (("outcome", outcome), ("decision", ~outcome))
+            for how, share in (("summed", _SUM), ("averaged", _MEAN))
+        },
+        _by_length(choices, ratios(found)[1], outcome),
+        tuple(told(at) for at in np.argsort(miss)[:KEPT]),
+        {
+            name: told(int(np.where(rows, away, np.inf).argmin()))
+            for name, rows in near.items()
+            if rows.any()
+        },
     )
 
 
@@ -132,22 +162,24 @@ def _scaled(found: Floats) -> tuple[Floats, Floats]:
     return _SCALES[best], miss[best, np.arange(found.shape[1])]
 
 
-def _within(found: Floats, miss: Floats) -> dict[str, float]:
+def _within(found: Floats) -> dict[str, float]:
+    """Shares of rows, from figures of shape `(4, rows)`."""
     paper = np.array(list(RATIOS.values()))[:, None]
-    near = np.abs(found / paper - 1) <= WITHIN
+    near = np.abs(ratios(found) / paper - 1) <= WITHIN
     told = {name: float(row.mean()) for name, row in zip(RATIOS, near, strict=True)}
-    # 25 % either way of each figure
     return told | {
         "both": float(near.all(axis=0).mean()),
-        "all four figures": float((miss <= np.log(1 + WITHIN)).mean()),
+        "all four figures": float((_scaled(found)[1] <= _NEAR).mean()),
     }
 
 
-def _by_length(choices: Sequence[Choice], found: Floats) -> dict[float, tuple[float, float, float]]:
+def _by_length(
+    choices: Sequence[Choice], found: Floats, rows: NDArray[np.bool_]
+) -> dict[float, tuple[float, float, float]]:
     longer = np.array([each.sample_tokens for each in choices])
     told = {}
     for each in np.unique(longer):
-        low, middle, high = np.quantile(found[longer == each], (0.1, 0.5, 0.9))
+        low, middle, high = np.quantile(found[rows & (longer == each)], (0.1, 0.5, 0.9))
         told[float(each)] = (float(low), float(middle), float(high))
     return told
 

@@ -69,6 +69,12 @@ def reward_gradient(theta: Floats, discount: Floats | float, turns: Floats | int
     return np.stack([by_p * p * (1 - p), by_c * c * (1 - c), by_w * w * (1 - w)])
 
 
+def decision_gradient(theta: Floats) -> Floats:
+    """Gradient of the chance that a decision is right, `p c + (1 - p) w`, shape of `theta`."""
+    p, c, w = chances(theta)
+    return np.stack([(c - w) * p * (1 - p), p * c * (1 - c), (1 - p) * w * (1 - w)])
+
+
 def visits(theta: Floats, turns: Floats | int) -> Floats:
     """How often an episode samples, decides on a right one and on a wrong one; shape of `theta`."""
     p, q = chances(theta)[0], going_on(theta)
