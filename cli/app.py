@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from forethought.agent.errors import ForethoughtError
-from forethought.cli.learning_commands import learning_app, train_app
+from forethought.cli.learning_commands import eval_app, learning_app, train_app
 from forethought.cli.mcp_commands import mcp_app
 from forethought.cli.options import (
     Concurrency,
@@ -32,7 +32,7 @@ from forethought.cli.options import (
     Seed,
     Workers,
 )
-from forethought.cli.policy_commands import policy_app, policy_train_app
+from forethought.cli.policy_commands import policy_app, policy_eval_app, policy_train_app
 from forethought.cli.record_commands import records_app
 
 STOPPED = 130
@@ -51,6 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 train_app.add_typer(policy_train_app)
+eval_app.add_typer(policy_eval_app)
 app.add_typer(learning_app)
 app.add_typer(policy_app)
 app.add_typer(records_app)

@@ -12,6 +12,29 @@ from forethought.cli.options import Json, Resume, Seed
 
 policy_app = typer.Typer(rich_markup_mode=None)
 policy_train_app = typer.Typer(rich_markup_mode=None)
+policy_eval_app = typer.Typer(rich_markup_mode=None)
+
+Tasks = Annotated[
+    Path | None, typer.Option(help="JSON lines with question and answers.", metavar="FILE")
+]
+World = Annotated[
+    str | None, typer.Option("--env", help="A world, in place of --tasks.", metavar="ENV")
+]
+Instances = Annotated[int, typer.Option(min=1, help="Instances of --env that are used.")]
+Demonstrations = Annotated[
+    Path | None,
+    typer.Option(help="JSON lines with question and solution, for icrl.", metavar="FILE"),
+]
+Tools = Annotated[
+    list[str] | None,
+    typer.Option("--tool", help="What the policy may call: python.", metavar="NAME"),
+]
+Bare = Annotated[bool, typer.Option("--bare", help="The prompt is the question alone.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting, as in loss.beta=0.001.", metavar="KEY=VALUE"),
+]
+Device = Annotated[str, typer.Option(help="auto, or cpu to leave a GPU alone.")]
 
 
 @policy_train_app.command("policy")
@@ -27,24 +50,12 @@ def train_policy(
         str, typer.Option(help="A directory, a GGUF file or a hub id, as for local:.", metavar="M")
     ],
     out: Annotated[Path, typer.Option(help="Where the tuned model goes.", metavar="DIR")],
-    tasks: Annotated[
-        Path | None, typer.Option(help="JSON lines with question and answers.", metavar="FILE")
-    ] = None,
-    env: Annotated[
-        str | None, typer.Option(help="A world to train in, in place of --tasks.", metavar="ENV")
-    ] = None,
-    instances: Annotated[
-        int, typer.Option(min=1, help="Training instances of --env that are used.")
-    ] = 1000,
-    demonstrations: Annotated[
-        Path | None,
-        typer.Option(help="JSON lines with question and solution, for icrl.", metavar="FILE"),
-    ] = None,
-    tools: Annotated[
-        list[str] | None,
-        typer.Option("--tool", help="What the policy may call: python.", metavar="NAME"),
-    ] = None,
-    bare: Annotated[bool, typer.Option("--bare", help="The prompt is the question alone.")] = False,
+    tasks: Tasks = None,
+    env: World = None,
+    instances: Instances = 1000,
+    demonstrations: Demonstrations = None,
+    tools: Tools = None,
+    bare: Bare = False,
     prefixes: Annotated[
         list[str] | None,
         typer.Option("--prefix", help="An opening to force, for tocorl.", metavar="TEXT"),
@@ -52,10 +63,7 @@ def train_policy(
     bank: Annotated[
         Path | None, typer.Option(help="A bank of prefixes, as mined from traces.", metavar="FILE")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, as in loss.beta=0.001.", metavar="KEY=VALUE"),
-    ] = None,
+    changes: Settings = None,
     seed: Seed = 0,
     part: Annotated[
         int, typer.Option(min=1, help="Most rollouts in one forward pass of a process.")
@@ -71,7 +79,7 @@ def train_policy(
     lora: Annotated[
         int | None, typer.Option(min=1, help="Rank of LoRA adapters; all weights without it.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, or cpu to leave a GPU alone.")] = "auto",
+    device: Device = "auto",
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
@@ -114,3 +122,44 @@ def check_tokens(
     from forethought.cli.tuning import check_tokens as run
 
     run(folder, as_json=as_json)
+
+
+@policy_eval_app.command("policy")
+def eval_policy(
+    model: Annotated[
+        str, typer.Argument(help="What train policy wrote, or any local model.", metavar="M")
+    ],
+    tasks: Tasks = None,
+    env: World = None,
+    instances: Instances = 100,
+    demonstrations: Demonstrations = None,
+    tools: Tools = None,
+    bare: Bare = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Whose sampling and rewards; by default the model's own.", metavar="R"),
+    ] = None,
+    changes: Settings = None,
+    each: Annotated[int, typer.Option(min=1, help="Rollouts of each task.")] = 1,
+    stage: Annotated[
+        int | None, typer.Option(min=0, help="Whose demonstrations are shown; the last one's.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure what a policy does by itself, without a prefix, on tasks: best ones it never met."""
+    from forethought.cli.tuning import What
+    from forethought.cli.tuning import eval_policy as run
+
+    what = What(
+        recipe=recipe,
+        changes=changes or [],
+        tasks=tasks,
+        env=env,
+        instances=instances,
+        demonstrations=demonstrations,
+        tools=tools or [],
+        bare=bare,
+    )
+    run(model, what, each=each, stage=stage, seed=seed, device=device, as_json=as_json)

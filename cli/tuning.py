@@ -13,7 +13,7 @@ from rich.table import Table
 
 from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Tool
-from forethought.cli.console import Screen, count
+from forethought.cli.console import Screen, count, with_interval
 from forethought.envs.registry import get_world
 from forethought.tools import python
 
@@ -36,9 +36,10 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What a policy is trained on, as typed."""
+    """What a policy is trained or measured on, as typed."""
 
-    recipe: str
+    recipe: str | None
+    """`None` for the recipe that the model was trained by."""
     changes: Sequence[str]
     tasks: Path | None
     env: str | None
@@ -46,8 +47,8 @@ class What:
     demonstrations: Path | None
     tools: Sequence[str]
     bare: bool
-    prefixes: Sequence[str]
-    bank: Path | None
+    prefixes: Sequence[str] = ()
+    bank: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class How:
 def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     """Fine-tune a model by a recipe, and say what became of it."""
     screen = Screen(as_json=as_json)
-    setting = _setting(what)
+    setting = _setting(what, what.recipe or "grpo")
     from forethought.valuefn.rl.folder import read_log
     from forethought.valuefn.rl.run import Run
     from forethought.valuefn.rl.tuning import tune
@@ -139,14 +140,62 @@ def check_tokens(folder: Path, *, as_json: bool) -> None:
     )
 
 
-def _setting(what: What) -> "Setting":
+def eval_policy(
+    model: str,
+    what: What,
+    *,
+    each: int,
+    stage: int | None,
+    seed: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Measure a policy by itself on tasks, prefixes left out."""
+    screen = Screen(as_json=as_json)
+    from forethought.valuefn.rl.folder import RECIPE
+    from forethought.valuefn.rl.measure import measure_policy
+
+    own = Path(model) / RECIPE
+    setting = _setting(what, what.recipe or (str(own) if own.is_file() else "grpo"))
+    stages = len(setting.recipe.stages)
+    if stage is not None and stage >= stages:
+        raise ConfigError(f"--stage {stage}: the recipe has stages 0 to {stages - 1}")
+    figures, _ = measure_policy(
+        model,
+        setting,
+        list(setting.tasks.values()),
+        stage=-1 if stage is None else stage,
+        each=each,
+        seed=seed,
+        device=device,
+    )
+    screen.say(f"{model}: {count(figures.rollouts, 'rollout')} of {count(figures.tasks, 'task')}")
+    table = Table("reward", "mean [95 %]")
+    for name, found in figures.rewards.items():
+        table.add_row(name, with_interval(found.value, (found.low, found.high)))
+    screen.say(table)
+    screen.result(
+        {
+            "model": model,
+            "tasks": figures.tasks,
+            "rollouts": figures.rollouts,
+            "tokens": figures.tokens,
+            "rewards": {
+                name: {"mean": found.value, "ci95": [found.low, found.high]}
+                for name, found in figures.rewards.items()
+            },
+        }
+    )
+
+
+def _setting(what: What, recipe_name: str) -> "Setting":
     from forethought.valuefn.rl import inputs
     from forethought.valuefn.rl.rewards import chosen_rewards
     from forethought.valuefn.rl.roller import Setting
 
-    recipe = _recipe(what)
+    recipe = _recipe(what, recipe_name)
     if (what.tasks is None) == (what.env is None):
-        raise ConfigError("name what to train on: --tasks FILE, or --env ENV")
+        raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
     if what.env is not None:
         if what.tools or what.demonstrations or what.bare:
             raise ConfigError("--tool, --demonstrations and --bare go with --tasks, not with --env")
@@ -161,12 +210,12 @@ def _setting(what: What) -> "Setting":
     return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
 
 
-def _recipe(what: What) -> "Recipe":
+def _recipe(what: What, name: str) -> "Recipe":
     from forethought.agent.prefixes import PrefixBank
     from forethought.valuefn.rl.recipe import check_recipe, load_recipe
     from forethought.valuefn.rl.rows import RECIPES
 
-    recipe = load_recipe(what.recipe, RECIPES, what.changes)
+    recipe = load_recipe(name, RECIPES, what.changes)
     texts = tuple(what.prefixes)
     if what.bank is not None:
         texts += PrefixBank.load(what.bank).prefixes()

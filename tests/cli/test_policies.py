@@ -64,6 +64,27 @@ def test_a_policy_is_trained_and_its_tokens_checked(run: Run, place: Path) -> No
     assert "success, unprefixed" in longer.out
 
 
+def test_a_policy_is_measured_on_tasks(run: Run, place: Path) -> None:
+    typed = ["--tasks", "tasks.jsonl", "--device", "cpu", "--bare"]
+    base = run(
+        "eval", "policy", "base", *typed, "--set", "rewards={f1 = 1.0, whole = 1.0}", "--json"
+    )
+    assert (base.code, base.err) == (0, "")
+    assert (base.json["tasks"], base.json["rollouts"]) == (5, 5)
+    low, high = base.json["rewards"]["f1"]["ci95"]
+    assert low <= base.json["rewards"]["f1"]["mean"] <= high
+    train = ["train", "policy", "tocorl", "--model", "base", "--out", "out", *typed]
+    assert run(*train, *SMALL, "--prefix", "So", "--set", "rewards={f1 = 1.0}").code == 0
+    tuned = run("eval", "policy", "out", *typed, "--each", "3", "--json")
+    assert tuned.json["rollouts"] == 15
+    assert list(tuned.json["rewards"]) == ["f1"]  # of its own recipe, and without its prefix
+    assert tuned.json["tokens"] <= 4
+    said = run("eval", "policy", "out", *typed)
+    assert "5 rollouts of 5 tasks" in said.out
+    wrong = run("eval", "policy", "out", *typed, "--stage", "1")
+    assert "the recipe has stages 0 to 0" in wrong.err
+
+
 def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
     PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
     typed = [
@@ -123,8 +144,8 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         (["--tasks", "twice.jsonl"], "a second task with the id 'a'"),
         (["--tasks", "text.jsonl"], "text.jsonl, line 1: not JSON"),
         (["--tasks", "empty.jsonl"], "empty.jsonl holds no task"),
-        ([], "name what to train on"),
-        (["--tasks", "tasks.jsonl", "--env", "signpost-v0"], "name what to train on"),
+        ([], "name the tasks"),
+        (["--tasks", "tasks.jsonl", "--env", "signpost-v0"], "name the tasks"),
         (["--env", "signpost-v0", "--bare"], "go with --tasks"),
         (["--env", "signpost-v0", "--instances", "99999999999"], "instances to train on"),
         (["--tasks", "tasks.jsonl", "--set", "group=1"], "group is 1"),

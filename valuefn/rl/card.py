@@ -41,6 +41,8 @@ class PolicyCard:
     does not hold the question."""
     stop: tuple[str, ...] = ()
     """Texts that end a turn."""
+    tool_format: Mapping[str, str] = field(default_factory=dict)
+    """How calls, results and answers are written; empty where there are no tools."""
     temperature: float = 1.0
     """Of its rollouts."""
     turn_tokens: int = 256
@@ -89,6 +91,7 @@ def make_card(
         demonstrations=len(shown),
         messages=messages,
         stop=episode.stop,
+        tool_format=getattr(episode, "tool_format", {}),
         temperature=recipe.sampling.temperature,
         turn_tokens=recipe.sampling.turn_tokens,
         updates=updates,

@@ -89,6 +89,8 @@ SYSTEM = (
     "{tools} Give the final answer inside <answer> and </answer>, as in"
     " <answer> Beijing </answer>.\n\n"
 )
+RESULT = "\n\n<information>{result}</information>\n\n"
+"""What comes back for a call."""
 _CALL = " To use {name}, write <{name}> your request </{name}>; what it finds comes back."
 
 
@@ -170,6 +172,13 @@ class ToolQuestion:
         self._longest = longest
         how = "".join(_CALL.format(name=name) for name in tools)
         self._prompt = prompt_text(task, demonstrations, system=system.replace("{tools}", how))
+        self.tool_format = {
+            "tools": ", ".join(tools),
+            "call": "<NAME>request</NAME>",
+            "result": RESULT,
+            "answer": "<answer>text</answer>",
+        }
+        """How calls, results and answers are written; travels with the tuned model."""
 
     def begin(self) -> Sequence[Message]:
         """Standing text, demonstrations and problem in one message of the user."""
@@ -192,7 +201,7 @@ class ToolQuestion:
         if self._left == 0:
             return Heard(None, marks)
         self._left -= 1
-        return Heard(f"\n\n<information>{self._call(name, text, start)}</information>\n\n", marks)
+        return Heard(RESULT.replace("{result}", self._call(name, text, start)), marks)
 
     @property
     def outcome(self) -> float | None:

@@ -236,10 +236,10 @@ def members_prefixed(group: int, share: float) -> int:
 
 
 def load_recipe(name: str, rows: Mapping[str, Recipe], changes: Sequence[str] = ()) -> Recipe:
-    """A row by name, or a TOML file that changes one.
+    """A row by name, a TOML file that changes one, or a whole recipe that a training wrote.
 
     Args:
-        name: A row's name, or a file that ends in `.toml`.
+        name: A row's name, or a file that ends in `.toml` or `.json`.
         rows: The rows there are.
         changes: Settings as in `loss.beta=0.001`; the value is read as TOML, else as text.
 
@@ -248,6 +248,9 @@ def load_recipe(name: str, rows: Mapping[str, Recipe], changes: Sequence[str] = 
     """
     settings: dict[str, Any] = {}
     base = name
+    if name.endswith(".json"):
+        whole = _read_json(Path(name))
+        return _changed(whole, changes)
     if name.endswith(".toml"):
         settings = _read_toml(Path(name))
         base = settings.pop("base", "grpo")
@@ -255,10 +258,13 @@ def load_recipe(name: str, rows: Mapping[str, Recipe], changes: Sequence[str] = 
     if base not in rows:
         known = ", ".join(sorted(rows))
         raise ConfigError(f"no recipe {base!r}; known: {known}, or a file NAME.toml")
-    merged = _merge(json.loads(json.dumps(asdict(rows[base]))), settings)
+    return _changed(_merge(as_plain(rows[base]), settings), changes)
+
+
+def _changed(settings: dict[str, Any], changes: Sequence[str]) -> Recipe:
     for change in changes:
-        merged = _merge(merged, _setting(change))
-    return recipe_from(merged)
+        settings = _merge(settings, _setting(change))
+    return recipe_from(settings)
 
 
 def recipe_from(settings: Mapping[str, Any]) -> Recipe:
@@ -288,6 +294,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read the recipe {path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the recipe {path} is not TOML: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"the recipe {path} is not JSON: {error.msg}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"the recipe {path} is no JSON object")
+    return settings
 
 
 def _setting(change: str) -> dict[str, Any]:

@@ -56,30 +56,13 @@ def trl_arguments(recipe: Recipe, run: Run) -> Any:
     Raises:
         ConfigError: If an update cannot be split over the processes there are.
     """
-    processes = PartialState(cpu=run.device == "cpu").num_processes
-    whole = recipe.group * recipe.prompts
-    if whole % processes:
-        raise ConfigError(
-            f"{whole} rollouts of an update cannot be shared by {processes} processes: make "
-            "prompts a multiple of them"
-        )
-    share = whole // processes
-    if recipe.redraw and share % recipe.group:
-        raise ConfigError(
-            f"redraw needs whole groups in each of {processes} processes: make prompts a multiple"
-        )
-    if run.save_every % recipe.optimiser.passes:
-        raise ConfigError(
-            f"save_every ({run.save_every}) must be a multiple of optimiser.passes "
-            f"({recipe.optimiser.passes}), so that no batch of rollouts is cut in two"
-        )
-    part = max(size for size in range(1, min(share, run.part) + 1) if share % size == 0)
+    part, parts = _split(recipe, run)
     optimiser, loss = recipe.optimiser, recipe.loss
     cpu = run.device == "cpu" or PartialState().device.type == "cpu"
     return GRPOConfig(
         output_dir=str(run.out / CHECKPOINTS),
         per_device_train_batch_size=part,
-        gradient_accumulation_steps=share // part,
+        gradient_accumulation_steps=parts,
         num_generations=recipe.group,
         num_iterations=optimiser.passes,
         max_completion_length=recipe.sampling.completion_tokens,
@@ -110,6 +93,33 @@ def trl_arguments(recipe: Recipe, run: Run) -> Any:
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
     )
+
+
+def _split(recipe: Recipe, run: Run) -> tuple[int, int]:
+    """Rollouts in one forward pass of a process, and passes in an update.
+
+    Raises:
+        ConfigError: If they cannot be shared out evenly.
+    """
+    processes = PartialState(cpu=run.device == "cpu").num_processes
+    whole = recipe.group * recipe.prompts
+    if whole % processes:
+        raise ConfigError(
+            f"{whole} rollouts of an update cannot be shared by {processes} processes: make "
+            "prompts a multiple of them"
+        )
+    share = whole // processes
+    if recipe.redraw and share % recipe.group:
+        raise ConfigError(
+            f"redraw needs whole groups in each of {processes} processes: make prompts a multiple"
+        )
+    if run.save_every % recipe.optimiser.passes:
+        raise ConfigError(
+            f"save_every ({run.save_every}) must be a multiple of optimiser.passes "
+            f"({recipe.optimiser.passes}), so that no batch of rollouts is cut in two"
+        )
+    part = max(size for size in range(1, min(share, run.part) + 1) if share % size == 0)
+    return part, share // part
 
 
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}

@@ -86,7 +86,7 @@ def _tune(
         _check_same(read_recipe(run.out), setting.recipe)
     trainer, ends = build_trainer(model, setting, run, values=values)
     trainer.remove_callback(PrinterCallback)
-    watch = _Watch(run, setting.recipe.steps)
+    watch = _Watch(run, setting.recipe)
     trainer.add_callback(watch)
     if trainer.accelerator.is_main_process:
         save_recipe(run.out, setting.recipe)
@@ -264,13 +264,14 @@ def _last(history: list[dict[str, Any]]) -> dict[str, float]:
 class _Watch(TrainerCallback):
     """Writes the metrics down and tells how far it is."""
 
-    def __init__(self, run: Run, steps: int) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         self._file = run.out / LOG
         self._resume = run.resume
         self._tell = run.progress
-        self._steps = steps
+        self._steps = recipe.steps
+        self._passes = recipe.optimiser.passes
         self.stop = False
-        """Whether to end after this update, with a checkpoint."""
+        """Whether to end, with a checkpoint, once the batch of rollouts is done with."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Forget what a resumed training makes again."""
@@ -287,7 +288,7 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """One update more, and the last one where Ctrl-C was pressed."""
-        if self.stop:
+        if self.stop and state.global_step % self._passes == 0:
             control.should_save = control.should_training_stop = True
         if self._tell is not None and state.is_world_process_zero:
             self._tell("updates", state.global_step, self._steps)

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import torch
 from safetensors.torch import load_file
 from tuning import teach, write_small
 
-from forethought.valuefn.rl.episodes import Question
+from forethought.agent.types import Message
+from forethought.valuefn.rl.episodes import Heard, Question
 from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sampling
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
 from forethought.valuefn.rl.run import Run
+from forethought.valuefn.rl.tokens import Rollout
 from forethought.valuefn.rl.tuning import tune
 
 pytestmark = [
@@ -88,6 +91,58 @@ def test_a_bandit_ends_at_its_known_optimum(tmp_path: Path) -> None:
     wanted = [value / (sum(raw) + rest) for value in raw]
     assert after == pytest.approx(wanted, abs=0.04)
     assert wanted[2] > 1.8 * before[2]
+
+
+class TwoLetters:
+    """One letter, a sign, and a letter more: best are `a` and then `b`."""
+
+    stop: tuple[str, ...] = ()
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._heard: list[str] = []
+
+    def begin(self) -> Sequence[Message]:
+        return (Message("user", self._task.question),)
+
+    def hear(self, text: str) -> Heard:
+        self._heard.append(text)
+        return Heard("=" if len(self._heard) == 1 else None)
+
+    @property
+    def outcome(self) -> float | None:
+        first, second = (*self._heard, "", "")[:2]
+        wanted = "b" if first == "a" else "a"
+        return 0.5 * (first == "a") + 0.5 * (second == wanted)
+
+
+def _after_first(rollout: Rollout, task: Task) -> list[float]:
+    """What the first letter is worth where the second one is right half of the time."""
+    return [0.5 * (rollout.turns[0] == "a") + 0.25] * (len(rollout.turns) - 1)
+
+
+@pytest.mark.parametrize("credit", ["group", "value"])
+def test_two_turns_end_at_their_known_optimum(tmp_path: Path, credit: Any) -> None:
+    torch.set_num_threads(1)
+    base = write_small(tmp_path / "base")
+    teach(base, {f"q{i}": "a|b" for i in range(4)}, steps=60)
+    recipe = replace(
+        RECIPES["dr_grpo"],
+        steps=60,
+        group=8,
+        prompts=4,
+        rewards={"outcome": 1.0},
+        credit=credit,
+        optimiser=Optimiser(learning_rate=2e-3),
+        sampling=Sampling(turns=2, turn_tokens=1, completion_tokens=3),
+    )
+    rewards = chosen_rewards(recipe.rewards)
+    setting = Setting(recipe, TASKS, lambda task, shown: TwoLetters(task), rewards)
+    values = _after_first if credit == "value" else None
+    tune(base, setting, Run(tmp_path / "out", device="cpu"), values=values)
+    rows = [row["free/reward"] for row in _log(tmp_path / "out")]
+    assert sum(rows[:3]) / 3 < 0.7
+    assert sum(rows[-5:]) / 5 > 0.95
 
 
 @pytest.mark.parametrize(("rule", "moves"), [("as-sampled", True), ("none", False)])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,20 @@ def test_a_file_changes_a_row(tmp_path: Path) -> None:
     file.write_text("steps = [")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_recipe(str(file), RECIPES)
-    with pytest.raises(ConfigError, match="cannot read the recipe"):
-        load_recipe(str(tmp_path / "no.toml"), RECIPES)
+    for name in ("no.toml", "no.json"):
+        with pytest.raises(ConfigError, match="cannot read the recipe"):
+            load_recipe(str(tmp_path / name), RECIPES)
+
+
+def test_a_recipe_that_a_training_wrote_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(as_plain(RECIPES["icrl"])))
+    assert load_recipe(str(file), RECIPES) == RECIPES["icrl"]
+    assert load_recipe(str(file), RECIPES, ["steps=5"]).steps == 5
+    for text, words in (("[]", "is no JSON object"), ("{", "is not JSON")):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=words):
+            load_recipe(str(file), RECIPES)
 
 
 @pytest.mark.parametrize(

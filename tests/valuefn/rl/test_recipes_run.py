@@ -16,6 +16,7 @@ from forethought.agent.types import Message
 from forethought.envs.registry import get_world
 from forethought.tools import python
 from forethought.tools.function import tool
+from forethought.valuefn.rl.card import load_card
 from forethought.valuefn.rl.episodes import (
     Demonstration,
     Episode,
@@ -101,6 +102,12 @@ def test_icrl_runs_its_stages_with_a_tool(tmp_path: Path) -> None:
         if "<answer>" not in one.text:  # what the tool found earns nothing by itself
             assert one.rewards["exact"] == 0.0
             assert one.rewards["format"] <= 0.5
+    card = load_card(tmp_path / "out")
+    assert card.stop == ("</search>", "</answer>")
+    assert card.tool_format["tools"] == "search"
+    assert "<information>{result}</information>" in card.tool_format["result"]
+    asked = card.request("q3").messages
+    assert asked == tuple(_with_tool(TASKS["t3"], ()).begin())
     log = _log(tmp_path / "out")
     assert [row["demonstrations"] for row in log] == [2, 0]
     assert {"rewards/exact/mean", "rewards/format/mean", "kl"} <= set(log[0])
