@@ -62,6 +62,11 @@ class DecisionRates:
     """A wrong attempt that was thrown away is followed by a right one."""
     harmed: Rate
     """A right attempt that was thrown away is followed by a wrong one."""
+    gained: Rate
+    """Questions answered wrongly at first and rightly in the end."""
+    lost: Rate
+    """Questions answered rightly at first and wrongly in the end. `gained` less `lost` is what
+    deciding adds to the accuracy of the first attempt."""
     accuracy: Rate
     """The answer given in the end is right."""
     predicted: float | None
@@ -113,17 +118,33 @@ def decision_rates(traces: Iterable[Trace]) -> DecisionRates:
             "no attempt in these traces is graded: play with the planner two-stage in a world that "
             "grades answers (a method `grade`)"
         )
+    return attempt_rates(rounds)
+
+
+def attempt_rates(rounds: Sequence[Sequence[Attempt]], turns: int | None = None) -> DecisionRates:
+    """The rates of questions answered in one or more attempts each.
+
+    Args:
+        rounds: The attempts of each question in their order, all of them graded.
+        turns: Attempts that were allowed, for `predicted_within`; by default the most that one
+            question took.
+
+    Raises:
+        DataError: If there is no question, one has no attempt, or an attempt is not graded.
+    """
     everyone = [attempt for attempts in rounds for attempt in attempts]
+    if not rounds or not all(rounds) or any(attempt.correct is None for attempt in everyone):
+        raise DataError("rates need questions of one attempt or more, all of them graded")
     free = [attempt for attempt in everyone if not attempt.forced]
     pairs = [pair for attempts in rounds for pair in pairwise(attempts)]
     first = Rate.of(bool(attempts[0].correct) for attempts in rounds)
     stop_right = Rate.of(attempt.stop for attempt in free if attempt.correct)
     retry_wrong = Rate.of(not attempt.stop for attempt in free if not attempt.correct)
-    turns = max(map(len, rounds))
+    longest = max(map(len, rounds))
     return DecisionRates(
         questions=len(rounds),
         attempts=len(everyone),
-        turns=turns,
+        turns=longest,
         forced=len(everyone) - len(free),
         sampling_first=first,
         sampling_later=Rate.of(bool(a.correct) for attempts in rounds for a in attempts[1:]),
@@ -131,9 +152,11 @@ def decision_rates(traces: Iterable[Trace]) -> DecisionRates:
         retry_wrong=retry_wrong,
         improved=Rate.of(bool(later.correct) for one, later in pairs if not one.correct),
         harmed=Rate.of(not later.correct for one, later in pairs if one.correct),
+        gained=Rate.of(not a[0].correct and bool(a[-1].correct) for a in rounds),
+        lost=Rate.of(bool(a[0].correct) and not a[-1].correct for a in rounds),
         accuracy=Rate.of(bool(attempts[-1].correct) for attempts in rounds),
         predicted=_predicted(first, stop_right, retry_wrong, None),
-        predicted_within=_predicted(first, stop_right, retry_wrong, turns),
+        predicted_within=_predicted(first, stop_right, retry_wrong, turns or longest),
     )
 
 

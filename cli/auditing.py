@@ -3,20 +3,20 @@
 Prints and keeps what is found; playing, training and judging are the value package's part.
 """
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from forethought.agent.errors import ConfigError, RunError
-from forethought.cli.choices import check_folder, check_place, telling_where
-from forethought.cli.console import Screen, plain, with_interval
+from forethought.cli.choices import check_place, telling_where
+from forethought.cli.console import Screen, with_interval
 from forethought.cli.learning import load_traces
+from forethought.cli.runs import check_run, table, write_json
+from forethought.cli.scalars import three_scalars
 from forethought.envs.registry import get_world
 from forethought.envs.report import save
 from forethought.envs.scores import ArmRow
@@ -62,7 +62,7 @@ def audit(
         screen.say(each.sentence)
     result = {"head": head, **asdict(found)}
     if out is not None:
-        _write(out / "audit.json", result)
+        write_json(out / "audit.json", result)
         for path in (out / "audit.json", *save(found.bench, out)):
             screen.say(f"wrote {path}")
     screen.result(result)
@@ -91,7 +91,7 @@ def audit_table(found: "Audit") -> Table:
         )
     floor = found.bench.arms["unguided"].mean
     rows.append(("unguided", "no head at all", "-", "-", f"{floor:.3f}", "-", ""))
-    return _table(title, columns, rows, left=2)
+    return table(title, columns, rows, left=2)
 
 
 def reproduce(
@@ -116,6 +116,14 @@ def reproduce(
         screen.result({"reproductions": [asdict(each) for each in CATALOGUE.values()]})
         return
     entry(name)
+    place = out or Path("runs") / f"reproduce-{name}-{seed}"
+    if name == "decision-sampling-toy":
+        if model is not None or episodes is not None:
+            raise ConfigError(
+                f"{name} plays no model and no arms; leave out --model and --episodes"
+            )
+        three_scalars(screen, quick=quick, seeds=seeds, seed=seed, out=place, resume=resume)
+        return
     _pnlc(
         screen,
         model=model,
@@ -123,7 +131,7 @@ def reproduce(
         episodes=episodes,
         seeds=seeds,
         seed=seed,
-        out=out or Path("runs") / f"reproduce-{name}-{seed}",
+        out=place,
         resume=resume,
     )
 
@@ -153,7 +161,7 @@ def _pnlc(
     if seeds is not None:
         size = replace(size, seeds=seeds)
     proposer = load_model(model or NAME)
-    _check_run(out, {"quick": quick, "seed": seed, "model": model}, resume=resume)
+    check_run(out, {"quick": quick, "seed": seed, "model": model}, resume=resume)
     began = time.perf_counter()
     try:
         with screen.progress() as tell:
@@ -167,7 +175,7 @@ def _pnlc(
     screen.say(claims_table(report.claims))
     screen.say(points_table(report))
     screen.say(SOURCE)
-    _write(out / "report.json", asdict(report) | {"seconds": seconds, "source": SOURCE})
+    write_json(out / "report.json", asdict(report) | {"seconds": seconds, "source": SOURCE})
     write_whole(out / "ablations.png", picture(report))
     for file in ("report.json", "ablations.png"):
         screen.say(f"wrote {out / file}")
@@ -184,28 +192,6 @@ def _pnlc(
     )
 
 
-def _check_run(out: Path, run: Mapping[str, Any], *, resume: bool) -> None:
-    """See that a run can begin, or go on as it was begun.
-
-    Raises:
-        ConfigError: If the folder cannot be written, is used, or holds a run of other settings.
-    """
-    file = out / "run.json"
-    used = out.is_dir() and any(out.iterdir())
-    if used and not resume:
-        raise ConfigError(f"{out} is not empty; add --resume to go on, or choose another --out")
-    if resume and not file.is_file():
-        raise ConfigError(f"there is nothing to resume in {out}; leave out --resume")
-    settings = json.loads(json.dumps(plain(run)))
-    if resume and json.loads(file.read_text(encoding="utf-8")) != settings:
-        raise ConfigError(
-            f"{out} holds a run with other settings; give the same --seed, --model and --quick, "
-            "or choose another --out"
-        )
-    check_folder(out)
-    _write(file, settings)
-
-
 def arms_table(report: "Report") -> Table:
     """The main table: what each arm got on test episodes."""
     rows = [
@@ -213,7 +199,7 @@ def arms_table(report: "Report") -> Table:
         for name, row in report.table.items()
     ]
     title = f"test episodes, {report.size.seeds} seeds, {report.model or 'random proposer'}"
-    return _table(title, ("arm", "reward [95 %]", "success", "calls an episode"), rows)
+    return table(title, ("arm", "reward [95 %]", "success", "calls an episode"), rows)
 
 
 def claims_table(claims: Sequence["Found"]) -> Table:
@@ -227,7 +213,7 @@ def claims_table(claims: Sequence["Found"]) -> Table:
         by_seed = " ".join(f"{value:+.3f}" for value in each.by_seed)
         rows.append((each.claim.name, said, ours, by_seed, words[each.holds]))
     columns = ("claim", "paper", "here [95 %]", "by seed", "holds here")
-    return _table("the claims: first arm minus second, paired", columns, rows, left=2)
+    return table("the claims: first arm minus second, paired", columns, rows, left=2)
 
 
 def points_table(report: "Report") -> Table:
@@ -245,27 +231,8 @@ def points_table(report: "Report") -> Table:
     ]
     columns = ("ablation", "arm", "reward [95 %]", "minus [95 %]", "AUC", "log loss")
     title = "validation episodes; minus iql, or 2 + 2 goals and 2 rounds"
-    return _table(title, columns, rows, left=2)
+    return table(title, columns, rows, left=2)
 
 
 def _reward(row: ArmRow) -> str:
     return with_interval(row.mean, row.ci95)
-
-
-def _table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
-) -> Table:
-    table = Table(title=Text(title), title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if index < left else "right")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    """Write figures as JSON, whole or not at all."""
-    from forethought.valuefn.pictures import write_whole
-
-    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(path, text.encode())

@@ -18,6 +18,8 @@ ROWS = (
     ("p_d|W, wrong one is thrown away", "retry_wrong"),
     ("wrong one thrown away, then right", "improved"),
     ("right one thrown away, then wrong", "harmed"),
+    ("wrong at first, right in the end", "gained"),
+    ("right at first, wrong in the end", "lost"),
     ("answer in the end is right", "accuracy"),
 )
 

@@ -279,6 +279,30 @@ def audit(
     )
 
 
+@train_app.command("base")
+def train_base(
+    name: Annotated[
+        str | None, typer.Argument(help="Which; without it, what there is.", metavar="NAME")
+    ] = None,
+    seed: Seed = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of pre-training, in place of the base's own.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Size of the model, as in 0.1M.", metavar="SIZE")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of all bases; in the cache by default.", metavar="DIR"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Pre-train a small model from scratch on a toy task, once, and say what it can do."""
+    from forethought.cli.bases import train_base as run
+
+    run(name, seed=seed, steps=steps, size=size, out=out, as_json=as_json)
+
+
 @learning_app.command()
 def reproduce(
     name: Annotated[

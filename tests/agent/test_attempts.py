@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from forethought.agent.attempts import Rate, closed_form, decision_rates
+from forethought.agent.attempts import Rate, attempt_rates, closed_form, decision_rates
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import Attempt, Candidate, Decision, Episode, Step, Trace
 
@@ -98,6 +98,7 @@ def test_a_hand_count() -> None:
     assert (rates.improved.hits, rates.improved.n) == (1, 1)
     assert (rates.harmed.hits, rates.harmed.n) == (1, 1)
     assert (rates.accuracy.hits, rates.accuracy.n) == (2, 4)
+    assert (rates.gained.hits, rates.lost.hits, rates.gained.n) == (1, 1, 4)
     assert rates.predicted == pytest.approx((0.5 * 2 / 3) / (0.5 * 2 / 3 + 0.5 * 0.5))
     low, high = rates.accuracy.low, rates.accuracy.high
     assert low is not None
@@ -128,3 +129,20 @@ def test_edges_of_the_closed_form() -> None:
             closed_form(*wrong)
     with pytest.raises(ConfigError, match="turns"):
         closed_form(0.5, 0.5, 0.5, 0)
+
+
+def test_rates_of_attempts_without_traces() -> None:
+    kept = Attempt("a", stop=True, correct=True)
+    thrown = Attempt("b", stop=False, correct=False)
+    rates = attempt_rates([[kept], [thrown, kept], [Attempt("b", stop=True, correct=False)]])
+    assert (rates.questions, rates.turns, rates.accuracy.hits) == (3, 2, 2)
+    assert rates.predicted == pytest.approx(closed_form(1 / 3, 1, 0.5))
+    assert rates.predicted_within == pytest.approx(closed_form(1 / 3, 1, 0.5, turns=2))
+    allowed = attempt_rates([[kept], [thrown, kept]], turns=6)
+    assert allowed.predicted_within == pytest.approx(closed_form(0.5, 1, 1, turns=6))
+
+
+@pytest.mark.parametrize("rounds", [[], [[]], [[Attempt("a", stop=True)]]])
+def test_attempts_that_have_no_rates(rounds: list[list[Attempt]]) -> None:
+    with pytest.raises(DataError, match="all of them graded"):
+        attempt_rates(rounds)

@@ -20,13 +20,19 @@ class Entry:
 
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     {
+        "decision-sampling-toy": Entry(
+            "decision-sampling-toy",
+            "Two-Stage Decision-Sampling Hypothesis (arXiv 2601.01580)",
+            "its simulation with three scalars: how the gradients of the reward and of the KL "
+            "penalty fall on sampling and on deciding",
+        ),
         "pnlc": Entry(
             "pnlc",
             "Planning without Search: Refining Frontier LLMs with Offline Goal-Conditioned RL "
             "(arXiv 2505.18098)",
             "its ablations on bargaining-v0: goals against one number, refinement against "
             "choosing, the head against the model's own guesses",
-        )
+        ),
     }
 )
 
