@@ -27,7 +27,7 @@ Demonstrations = Annotated[
 ]
 Tools = Annotated[
     list[str] | None,
-    typer.Option("--tool", help="What the policy may call: python.", metavar="NAME"),
+    typer.Option("--tool", help="What the policy may call: python, search:DIR.", metavar="NAME"),
 ]
 Bare = Annotated[bool, typer.Option("--bare", help="The prompt is the question alone.")]
 Settings = Annotated[

@@ -3,10 +3,9 @@
 Reads files and prints figures; how a policy is trained is the value package's part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -15,13 +14,15 @@ from forethought.agent.errors import ConfigError, UnknownName
 from forethought.agent.protocols import Tool
 from forethought.cli.console import Screen, count, with_interval
 from forethought.envs.registry import get_world
-from forethought.tools import python
+from forethought.tools import python, search
 
 if TYPE_CHECKING:
     from forethought.valuefn.rl.recipe import Recipe
     from forethought.valuefn.rl.roller import Setting
 
-_TOOLS: Mapping[str, Callable[[], Tool]] = MappingProxyType({"python": python})
+_TOOLS = ("python", "search:DIR")
+_FOUND = 3
+"""Passages that a search shows, as in ICRL."""
 _SHOWN = (
     ("reward", "reward"),
     ("free/reward", "reward, unprefixed"),
@@ -227,10 +228,19 @@ def _recipe(what: What, name: str) -> "Recipe":
 def _tools(names: Sequence[str]) -> dict[str, Any]:
     from forethought.valuefn.rl.episodes import text_tool
 
-    for name in names:
-        if name not in _TOOLS:
-            raise UnknownName("tool", name, _TOOLS)
-    return {name: text_tool(_TOOLS[name]()) for name in names}
+    return {tool.name: text_tool(tool) for tool in map(_tool, names)}
+
+
+def _tool(typed: str) -> Tool:
+    """`python`, or `search:DIR`, a folder of documents or an index of one."""
+    name, _colon, place = typed.partition(":")
+    if name == "search":
+        if not place:
+            raise ConfigError("--tool search needs what is searched: --tool search:DIR")
+        return search(place, count=_FOUND)
+    if typed != "python":
+        raise UnknownName("tool", typed, _TOOLS)
+    return python()
 
 
 def _table(first: Mapping[str, Any], last: Mapping[str, Any]) -> Table:

@@ -105,6 +105,16 @@ def test_demonstrations_and_a_tool_by_stages(run: Run, place: Path) -> None:
     assert "not a JSON object" in run(*again, "--demonstrations", "shown.jsonl").err
 
 
+def test_a_folder_is_searched(run: Run, place: Path) -> None:
+    pytest.importorskip("bm25s", reason="searching is not installed: extra search")
+    (place / "docs").mkdir()
+    (place / "docs" / "town.md").write_text("# Arlen\n\nArlen has a lake.\n")
+    typed = ["train", "policy", "icrl", "--model", "base", "--out", "out", "--tasks", "tasks.jsonl"]
+    said = run(*typed, *SMALL, "--tool", "search:docs", "--set", "stages=[{}]", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert "search" in (place / "out" / "policy.json").read_text()
+
+
 def test_an_unfinished_training_is_checked_and_a_damaged_one_told(run: Run, place: Path) -> None:
     typed = ["train", "policy", "grpo", "--model", "base", "--out", "out", "--tasks", "tasks.jsonl"]
     assert run(*typed, *SMALL, "--save-every", "1").code == 0
@@ -184,6 +194,7 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         (["--env", "signpost-v0", "--instances", "99999999999"], "instances to train on"),
         (["--tasks", "tasks.jsonl", "--set", "group=1"], "group is 1"),
         (["--tasks", "tasks.jsonl", "--tool", "pyton"], "did you mean 'python'"),
+        (["--tasks", "tasks.jsonl", "--tool", "search"], "--tool search:DIR"),
         (["--tasks", "tasks.jsonl", "--set", "rewards={exakt = 1.0}"], "did you mean 'exact'"),
         (["--tasks", "tasks.jsonl", "--model", "nowhere/at/all"], "no model at"),
         (["--tasks", "tasks.jsonl", "--resume"], "nothing to resume"),
