@@ -16,6 +16,12 @@ from forethought.cli.viewer.tail import Tail
 from forethought.cli.viewer.why import explained
 
 FILE = "view.html"
+_KINDS = (
+    ("benches", "comparison"),
+    ("heads", "head"),
+    ("evaluations", "evaluation"),
+    ("policies", "training"),
+)
 
 
 def view(
@@ -30,12 +36,12 @@ def view(
     text = page(episodes, title=_title(places), more=found.more())
     path = out or _folder(places[0]) / FILE
     _write(path, text)
-    screen.say(
-        f"{path}: {_plural(len(episodes.rows), 'episode')}, "
-        f"{_plural(len(found.benches), 'comparison')}, {_plural(len(found.heads), 'head')}, "
-        f"{_plural(len(found.evaluations), 'evaluation')}, "
-        f"{len(text) / 1e6:.1f} MB"
-    )
+    counted = [
+        (len(episodes.rows), "episode"),
+        *((len(found.more()[kind]), word) for kind, word in _KINDS),
+    ]
+    told = ", ".join(_plural(number, word) for number, word in counted if number)
+    screen.say(f"{path}: {told}, {len(text) / 1e6:.1f} MB")
     if opened:
         webbrowser.open(path.resolve().as_uri())
     screen.result({"page": path, "episodes": len(episodes.rows), "bytes": len(text.encode())})

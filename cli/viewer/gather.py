@@ -1,4 +1,4 @@
-"""What lies in the folders of a run: episodes, a comparison, trained heads, their evaluations.
+"""What lies in the folders of a run: episodes, a comparison, heads, evaluations, policies.
 
 Reads files and draws nothing. A folder may hold any of them; one that holds none is an error.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.trace import FILE_NAME, stream_traces
 from forethought.agent.types import Trace
+from forethought.cli.viewer.policies import LOG, is_policy, policy_of
 
 BENCH = "bench.json"
 METRICS = "metrics.json"
@@ -34,9 +35,17 @@ class Found:
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What heads are worth on other episodes, by folder, as `eval.json` has it."""
 
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Fine-tuned policies by folder, as `policy_of` tells them."""
+
     def more(self) -> dict[str, dict[str, dict[str, Any]]]:
         """All but the episodes."""
-        return {"benches": self.benches, "heads": self.heads, "evaluations": self.evaluations}
+        return {
+            "benches": self.benches,
+            "heads": self.heads,
+            "evaluations": self.evaluations,
+            "policies": self.policies,
+        }
 
     def episodes(self) -> Iterator[Trace]:
         """All episodes, those without an end last in each file.
@@ -79,7 +88,7 @@ def gather(places: Sequence[Path]) -> Found:
         named = ", ".join(map(str, places))
         raise ConfigError(
             f"nothing to view in {named}: no {FILE_NAME}, no {BENCH}, no head with a {METRICS}, "
-            f"no {EVALUATION}"
+            f"no {EVALUATION}, no training with a {LOG}"
         )
     return found
 
@@ -93,6 +102,9 @@ def _look_into(folder: Path, found: Found) -> None:
         for path in sorted(folder.glob("*/" * depth + METRICS)):
             if (path.parent / "config.json").is_file():
                 found.heads[str(path.parent)] = _json(path)
+        for path in sorted(folder.glob("*/" * depth + LOG)):
+            if is_policy(path.parent):
+                found.policies[str(path.parent)] = policy_of(path.parent)
         for path in sorted(folder.glob("*/" * depth + EVALUATION)):
             found.evaluations[str(path.parent)] = _json(path)
 

@@ -17,7 +17,19 @@ from typing import Any
 
 from forethought.cli.viewer.packing import Packed, packed
 
-_SCRIPTS = ("dom", "data", "charts", "table", "goals", "step", "episode", "compare", "more", "main")
+_SCRIPTS = (
+    "dom",
+    "data",
+    "charts",
+    "table",
+    "goals",
+    "step",
+    "episode",
+    "compare",
+    "more",
+    "policies",
+    "main",
+)
 """In the order in which they run."""
 
 

@@ -75,8 +75,8 @@ function axes(xs, ys, { width = 520, height = 300, across = "", up = "" }) {
 }
 
 /** A line through points `[x, y]`, the lowest marked. */
-function lineChart(points, { across, up, label, best = null }) {
-  const plot = axes(points.map((p) => p[0]), points.map((p) => p[1]), { across, up });
+function lineChart(points, { across, up, label, best = null, ...size }) {
+  const plot = axes(points.map((p) => p[0]), points.map((p) => p[1]), { across, up, ...size });
   const path = points.map(([a, b], n) => `${n ? "L" : "M"}${plot.x(a).toFixed(1)} ${plot.y(b).toFixed(1)}`).join("");
   const mark = best && h("circle.mark", { cx: plot.x(best[0]), cy: plot.y(best[1]), r: 5 }, h("title", {}, `${best[0]}: ${fixed(best[1])}`));
   return picture(plot.width, plot.height, label, plot.parts, h("path.curve", { d: path }), mark);

@@ -1,7 +1,7 @@
 // The data of the page: opened from its compressed pieces when first asked for.
 
 const head = JSON.parse(document.body.dataset.head);
-const store = { columns: {}, more: { benches: {}, heads: {}, evaluations: {} }, order: [], added: new Map() };
+const store = { columns: {}, more: { benches: {}, heads: {}, evaluations: {}, policies: {} }, order: [], added: new Map() };
 const pieces = new Map();
 const MOST_PIECES = 24;
 

@@ -29,6 +29,7 @@ async function route() {
     } else if (kind === "bench") benchView();
     else if (kind === "heads") headsView();
     else if (kind === "evaluations") evaluationsView();
+    else if (kind === "policies") policiesView();
     else if (store.order.length || !views.length) tableView();
     else location.hash = `#/${views[0][0]}`;
   } catch (error) {
@@ -38,11 +39,12 @@ async function route() {
 }
 
 function viewLinks() {
-  const { benches, heads, evaluations } = store.more;
+  const { benches, heads, evaluations, policies } = store.more;
   return [
     store.order.length > 0 && ["", `Episodes (${count(store.order.length)})`],
     Object.keys(benches).length > 0 && ["bench", "Comparison"],
     Object.keys(heads).length > 0 && ["heads", `Heads (${Object.keys(heads).length})`],
+    Object.keys(policies).length > 0 && ["policies", `Trainings (${Object.keys(policies).length})`],
     Object.keys(evaluations).length > 0 && ["evaluations", `Evaluations (${Object.keys(evaluations).length})`],
   ].filter(Boolean);
 }
@@ -98,7 +100,7 @@ function follow() {
     const { names, rows, records } = JSON.parse(event.data);
     absorb(names, rows, records);
     const open = location.hash.startsWith("#/episode");
-    if (!open && !["#/bench", "#/heads", "#/evaluations"].includes(location.hash)) table.refresh ? table.refresh() : route();
+    if (!open && !["#/bench", "#/heads", "#/evaluations", "#/policies"].includes(location.hash)) table.refresh ? table.refresh() : route();
     else if (open && store.added.has(store.columns.id[shown.row]) && rows.some((line) => line[0] === store.columns.id[shown.row])) route();
   };
   events.onerror = () => say("the server is gone; what is shown stays");

@@ -46,6 +46,25 @@ EVALUATION: dict[str, Any] = {
     "by_share": [{"name": "50 %", "auc": {"value": 0.7, "low": 0.6, "high": 0.8}}],
     "ranking": [{"share": 0.5, "concordance": None}],
 }
+POLICY: dict[str, Any] = {
+    "recipe": {"name": "tocorl"},
+    "series": {
+        "free/success": [[1, 0.25], [2, 0.5]],
+        "gradient/kl/sample": [[1, 0.1], [2, 0.2]],
+        "reward": [[1, 0.5]],
+    },
+    "rollouts": [
+        {
+            "update": 4,
+            "task": "t",
+            "prefix": "a",
+            "finish": "stop",
+            "rewards": {"exact": 1.0},
+            "prompt": "2+2?",
+            "tokens": [["a", "forced", "sample", 0], ["b", "sampled", "decision", 1]],
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -229,13 +248,26 @@ def test_text_from_outside_is_shown_as_text(view: Open) -> None:
         benches={HOSTILE: {"arms": {HOSTILE: BENCH["arms"]["react"]}}},
         heads={HOSTILE: HEAD},
         evaluations={HOSTILE: {**EVALUATION, "goal": HOSTILE}},
+        policies={
+            HOSTILE: {
+                "recipe": {"name": HOSTILE},
+                "series": {HOSTILE: [[1, 0.0], [2, 1.0]]},
+                "rollouts": [
+                    {
+                        **POLICY["rollouts"][0],
+                        "prompt": HOSTILE,
+                        "tokens": [[HOSTILE, "given", "tool", 0]],
+                    }
+                ],
+            }
+        },
     )
     assert cells(tab)[0] == HOSTILE
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".timeline")
     assert tab.text_content(".thought") == HOSTILE
     assert tab.text_content("pre.said >> nth=0") == HOSTILE
-    for place in ("bench", "heads", "evaluations"):
+    for place in ("bench", "heads", "evaluations", "policies"):
         tab.evaluate(f"location.hash = '#/{place}'")
         tab.wait_for_selector(f"nav a[aria-current][href='#/{place}']")
         assert HOSTILE in tab.text_content("main")
@@ -280,6 +312,22 @@ def test_comparisons_heads_and_evaluations_are_drawn(view: Open) -> None:
     tab.click("nav >> text=Evaluations")
     tab.wait_for_selector("text=Reliability")
     assert "20 % said, 10 % came true" in tab.get_attribute("svg >> nth=0", "aria-label")
+
+
+def test_trainings_are_drawn_and_their_tokens_coloured(view: Open) -> None:
+    tab = view([], policies={"runs/p": POLICY})
+    tab.wait_for_selector("figure")
+    names = tab.locator("figcaption").all_text_contents()
+    assert names == [
+        "free/success 0.250 → 0.500",
+        "reward 0.500 → 0.500",
+        "gradient/kl/sample 0.100 → 0.200",
+    ]
+    assert tab.locator("figure svg").count() == 2  # one point makes no line
+    assert tab.text_content("pre.tokens") == "2+2?ab"
+    assert tab.get_attribute("pre.tokens span >> nth=1", "class") == "forced"
+    assert tab.get_attribute("pre.tokens span >> nth=2", "class") == "sampled decision trains"
+    assert "t, prefix a, ended by stop, exact 1.000" in tab.text_content("main")
 
 
 def test_addresses_that_lead_nowhere_and_keys_are_told(view: Open) -> None:

@@ -165,7 +165,7 @@ def test_the_command_writes_a_page_beside_the_run(run: Run, tmp_path: Path) -> N
     index = held((tmp_path / "view.html").read_text(), "index")
     assert index["success"] == [True, None]
     said = run("view", tmp_path / "traces.jsonl", "--out", tmp_path / "deep" / "page.html")
-    assert "2 episodes, 0 comparisons, 0 heads, 0 evaluations" in " ".join(said.out.split())
+    assert "page.html: 2 episodes, 0.1 MB" in " ".join(said.out.split())
     assert (tmp_path / "deep" / "page.html").is_file()
     assert not list(tmp_path.glob("**/*.part"))
 
@@ -204,3 +204,53 @@ def test_what_the_command_cannot_do_is_one_line(run: Run, tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     said = run("view", tmp_path, "--out", tmp_path / "file" / "page.html")
     assert (said.code, "cannot write" in said.err) == (2, True)
+
+
+def training(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "recipe.json").write_text('{"name": "grpo"}')
+    rows = [
+        {"step": 1, "reward": 0.25, "loss": 0.1, "tokens/sampled": 1.0, "gradient/kl/sample": 0.5},
+        {"step": 2, "reward": 0.5, "loss": 0.1, "tokens/sampled": 1.0, "gradient/kl/sample": 0.25},
+        {"step": 2, "train_runtime": 3.0},
+    ]
+    (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_a_training_is_told_by_what_moved(tmp_path: Path) -> None:
+    training(tmp_path / "deep" / "tuned")
+    ((folder, told),) = gather([tmp_path]).policies.items()
+    assert Path(folder).name == "tuned"
+    assert told["series"] == {
+        "reward": [[1, 0.25], [2, 0.5]],
+        "gradient/kl/sample": [[1, 0.5], [2, 0.25]],
+    }
+    assert (told["recipe"], told["rollouts"]) == ({"name": "grpo"}, [])
+
+
+def test_rollouts_are_put_into_words_token_by_token(tmp_path: Path) -> None:
+    pytest.importorskip("trl", reason="fine-tuning is not installed: extra rl")
+    from tuning import char_tokenizer
+
+    from forethought.valuefn.rl.store import append_rollouts
+    from forethought.valuefn.rl.tokens import Kind, Rollout, Span
+
+    tuned = training(tmp_path / "tuned")
+    tokenizer = char_tokenizer()
+    ids = tuple(tokenizer("ab", add_special_tokens=False)["input_ids"])
+    marks = (Kind.FORCED, Kind.SAMPLED), (Span.SAMPLE, Span.DECISION)
+    one = Rollout("t", ids, ids, (0.0, -1.0), *marks, ("ab",), rewards={"exact": 1.0}, prefix="a")
+    append_rollouts(tuned / "rollouts.jsonl", 1, [one], [(0, 1)])
+    append_rollouts(tuned / "rollouts.jsonl", 5, [one], [(0, 1)])
+    assert gather([tuned]).policies[str(tuned)]["rollouts"] == []  # no tokenizer yet
+    tokenizer.save_pretrained(tuned)
+    ((told,),) = (gather([tuned]).policies[str(tuned)]["rollouts"],)
+    assert (told["update"], told["prompt"], told["rewards"]) == (5, "ab", {"exact": 1.0})
+    assert told["tokens"] == [["a", "forced", "sample", 0], ["b", "sampled", "decision", 1]]
+
+
+def test_a_training_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (training(tmp_path / "tuned") / "log.jsonl").write_text("{\n")
+    with pytest.raises(DataError, match=r"the training in .*tuned cannot be read"):
+        gather([tmp_path])
