@@ -28,6 +28,6 @@ def lazy(
         return value
 
     def listed() -> list[str]:
-        return sorted({*held, *modules})
+        return sorted(modules)
 
     return resolve, listed
