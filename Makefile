@@ -39,7 +39,8 @@ demo: setup
 
 docs: setup
 	@$(PIP) install -c constraints.txt -e '.[docs]'
-	@$(BIN)/zensical build --strict
+	@rm -rf build/site
+	@$(BIN)/zensical build --strict --clean
 	@echo "docs: open build/site/index.html"
 
 lint: setup
@@ -56,7 +57,7 @@ test: lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 clean:
-	rm -rf build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .cache *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -type d -prune -exec rm -rf {} +
 
 distclean: clean
