@@ -285,6 +285,7 @@ class _Demo:
             self._screen.say(f"  {file}")
         self._screen.say("next, try")
         for line in (
+            f"forethought view {self._out / 'bench'} {self._out / 'talk'} --open",
             f"forethought play {WORLD} --arm rank --critic {head} --episodes 1 --watch",
             f"forethought bench {WORLD} --arms heuristic,rank --critic {head} --episodes 800",
             f"forethought play {WORLD} --arm refine@builtin --critic {head} --episodes 1 --watch",

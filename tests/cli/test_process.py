@@ -148,7 +148,15 @@ def test_ctrl_c_leaves_what_was_played_and_says_how_to_go_on(tmp_path: Path) -> 
 def test_the_demo_in_short(tmp_path: Path) -> None:
     code, out, err = _call("demo", "--quick", "--out", tmp_path / "d")
     assert code == 0, err
-    for words in ("1 of 3", "2 of 3", "3 of 3", "rank+permuted", "next, try", "people.png"):
+    for words in (
+        "1 of 3",
+        "2 of 3",
+        "3 of 3",
+        "rank+permuted",
+        "next, try",
+        "people.png",
+        "forethought view",
+    ):
         assert words in out
     folder = tmp_path / "d" / "quick-0"
     assert (folder / "people.png").read_bytes().startswith(b"\x89PNG")
