@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,39 @@ def test_a_policy_is_measured_on_tasks(run: Run, place: Path) -> None:
     assert "5 rollouts of 5 tasks" in said.out
     wrong = run("eval", "policy", "out", *typed, "--stage", "1")
     assert "the recipe has stages 0 to 0" in wrong.err
+
+
+def test_demonstrations_and_a_tool_by_stages(run: Run, place: Path) -> None:
+    pytest.importorskip("pydantic_monty", reason="the sandbox is not installed: extra python")
+    shown = {"question": "2 + 2", "solution": "<python>print(4)</python><answer>4</answer>"}
+    (place / "shown.jsonl").write_text(json.dumps(shown) + "\n\n")
+    typed = ["train", "policy", "icrl", "--model", "base", "--out", "out", "--tasks", "tasks.jsonl"]
+    typed += ["--tool", "python", *SMALL, "--set", "stages=[{demonstrations = 1, steps = 1}, {}]"]
+    said = run(*typed, "--demonstrations", "shown.jsonl", "--log-rollouts", "1", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert (said.json["first"]["demonstrations"], said.json["last"]["demonstrations"]) == (1, 0)
+    first, *_, last = read_rollouts(place / "out")
+    assert len(first.rollout.prompt_ids) > len(last.rollout.prompt_ids)
+    again = [*typed, "--out", "other"]
+    assert "shows 1 demonstrations and 0 were given" in run(*again).err
+    (place / "shown.jsonl").write_text('{"question": "2 + 2"}\n')
+    assert "a demonstration is" in run(*again, "--demonstrations", "shown.jsonl").err
+    (place / "shown.jsonl").write_text("[]\n")
+    assert "not a JSON object" in run(*again, "--demonstrations", "shown.jsonl").err
+
+
+def test_an_unfinished_training_is_checked_and_a_damaged_one_told(run: Run, place: Path) -> None:
+    typed = ["train", "policy", "grpo", "--model", "base", "--out", "out", "--tasks", "tasks.jsonl"]
+    assert run(*typed, *SMALL, "--save-every", "1").code == 0
+    for left in ("tokenizer_config.json", "policy.json", "model.safetensors"):
+        (place / "out" / left).unlink()
+    assert run("check-tokens", "out").code == 0
+    shutil.rmtree(place / "out" / "checkpoints")
+    assert "has no tokenizer yet" in run("check-tokens", "out").err
+    (place / "out" / "recipe.json").write_text("{")
+    assert "recipe.json is damaged" in run("check-tokens", "out").err
+    (place / "out" / "recipe.json").unlink()
+    assert "holds no training" in run("check-tokens", "out").err
 
 
 def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
