@@ -1,12 +1,12 @@
 """What `reproduce tocorl` runs: arms, sizes and the questions asked, as data fixed beforehand.
 
-The training is the row `tocorl` as it stands (150 updates of 8 prompts by 8 rollouts, learning rate
-1e-4, a quarter of each group prefixed); arms change the one thing that they are named after.
-Nothing was chosen by the seeds that are reported. Trains nothing.
+The training is the row `tocorl` with two settings changed, so that all of it takes minutes: 100
+updates at a learning rate of 2e-4, in place of 150 at 1e-4. Arms change the one thing that they are
+named after. Trains nothing.
 
-Pilots, all of `as-sampled` on base 0 with RL seed 100, which is not reported: 150 updates at 1e-4
-end with 0.998 direct on held-out facts, of which 38 of 40 are right; at 3e-4 36 and at 1e-3 (after
-100) 18 of them are. So the rate of the row was left as it is.
+The two were chosen on `as-sampled` alone, on both bases with RL seed 100. A first try of the row
+itself (RL seed 0, base 0, each arm but `free-4x` once) was broken off for want of time. Neither
+seed is among the reported ones, 1 to 5.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,8 @@ BASE = "modes"
 BEFORE = "before"
 """The arm that trains nothing: what the base does."""
 GRADE = "outcome"
+RATE = 2e-4
+"""Of learning, in every arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,11 @@ class Size:
     """Base models, of seeds 0, 1 and so on."""
     seeds: int = 5
     """Trainings of each arm and base."""
-    updates: int = RECIPES["tocorl"].steps
+    updates: int = 100
     group: int = RECIPES["tocorl"].group
     prompts: int = RECIPES["tocorl"].prompts
     every: int = 10
-    """Updates between two points of the curve."""
+    """Updates between two points of the curve; as many times more for a longer training."""
     sums: int = 60
     """Sums that a training may meet, beside as many facts."""
     tested: int = 100
@@ -115,19 +117,22 @@ class Job:
 
 
 def jobs_of(size: Size, seed: int = 0) -> list[Job]:
-    """All runs in order: every arm of a seed before the next seed, so that a cut run is balanced.
+    """All runs in order: every arm of a seed before the next seed; the longer ones come last.
+
+    A run of the whole that is cut is so a balanced one.
 
     Args:
         size: How much is done.
         seed: The first seed of training; the others follow it.
     """
-    return [
+    jobs = [
         Job(arm, base, number)
         for number in range(seed, seed + size.seeds)
         for base in range(size.bases)
         for arm in ARMS
         if arm != BEFORE or number == seed
     ]
+    return sorted(jobs, key=lambda job: ARMS[job.arm].times)
 
 
 def recipe_of(arm: Arm, size: Size) -> Recipe:
@@ -139,6 +144,7 @@ def recipe_of(arm: Arm, size: Size) -> Recipe:
         group=size.group,
         prompts=size.prompts,
         rewards={GRADE: 1.0},
+        optimiser=replace(row.optimiser, learning_rate=RATE),
         loss=replace(row.loss, forced=arm.forced),
         prefixes=replace(row.prefixes, texts=(DIRECT,)) if arm.prefixed else Prefixes(),
         sampling=Sampling(turn_tokens=32, completion_tokens=32),
@@ -147,13 +153,12 @@ def recipe_of(arm: Arm, size: Size) -> Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to the end of a training; each is asked of every arm and both kinds of set."""
+    """One question to the end of a training."""
 
     name: str
     kind: Literal["facts", "sums"]
     figure: Literal["direct", "short"]
-    """The mean chance of the direct mode, or how far the accuracy falls short of what it should
-    be."""
+    """The mean chance of the direct mode, or how far the accuracy falls short."""
     bound: float
     least: bool
     """Whether the figure is to be at least the bound; else at most."""
@@ -161,11 +166,44 @@ class Asked:
 
 ASKED: tuple[Asked, ...] = (
     Asked("facts: direct, 0.95 or more", "facts", "direct", 0.95, least=True),
-    Asked("facts: accuracy within 0.05 of the base's forced mode", "facts", "short", 0.05, False),
+    Asked(
+        "facts: accuracy short of the forced mode by 0.05 at most", "facts", "short", 0.05, False
+    ),
     Asked("sums: direct, 0.001 or less", "sums", "direct", 0.001, least=False),
-    Asked("sums: accuracy within 0.02 of the base's own", "sums", "short", 0.02, least=False),
+    Asked("sums: accuracy short of before by 0.02 at most", "sums", "short", 0.02, least=False),
 )
+"""The forced mode, and before, are of the base."""
+HELD_OUT = "held-out "
+"""Before the name of a set that no training meets."""
 CHOSEN = "as-sampled"
-"""The loss that is said to be right: the recipe's own."""
-SAID_NOT: tuple[str, ...] = ("free", "free-4x", "none", "importance")
-"""Arms that are said not to answer facts at once in the end."""
+"""The loss that is said to be right, the recipe's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is said of the end of an arm."""
+
+    arm: str
+    asked: Asked
+    prefix: str
+    """`HELD_OUT`, or nothing for what the training meets."""
+    said: bool = True
+    """What the answer is said to be."""
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return f"{self.arm}: {'' if self.said else 'not '}{self.prefix}{self.asked.name}"
+
+
+CLAIMS: tuple[Claim, ...] = (
+    *(Claim(CHOSEN, asked, prefix) for prefix in (HELD_OUT, "") for asked in ASKED),
+    *(Claim(arm, ASKED[0], HELD_OUT, said=False) for arm in ("free", "free-4x", "none")),
+)
+PAIRS: tuple[tuple[str, str], ...] = (
+    (CHOSEN, "free"),
+    (CHOSEN, "free-4x"),
+    (CHOSEN, "none"),
+    ("none", "free"),
+)
+"""Arms of which the first is said to answer held-out facts at once more often."""

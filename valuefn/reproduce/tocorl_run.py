@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from forethought.agent.errors import needs
 from forethought.valuefn.reproduce.tocorl_plan import ARMS, GRADE, Arm, Job, Size, recipe_of
@@ -36,6 +36,7 @@ with needs("fine-tuning", INSTALL):
     import torch
     from transformers import PrinterCallback, TrainerCallback
 
+T = TypeVar("T")
 _NEVER = 1_000_000
 """Updates between two checkpoints; a run that was cut is made again from its beginning."""
 _APART = 1_000_000
@@ -211,10 +212,10 @@ class _Work:
         )
 
     def _watch(self, updates: int) -> None:
-        if updates % self._size.every == 0:
+        if updates % (self._size.every * ARMS[self._job.arm].times) == 0:
             self.look(updates)
 
-    def _with(self, measured: Callable[[Writer], Any]) -> Any:
+    def _with(self, measured: Callable[[Writer], T]) -> T:
         """Measure the model as it is, and leave it as it was."""
         training = self._model.training
         found = measured(Writer(self._model.eval(), self._base.tokenizer))
