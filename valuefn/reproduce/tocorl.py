@@ -134,7 +134,9 @@ def run(
         RunError: If a process died.
     """
     folders = [
-        prepare(BASE, seed=base, changes=size.changes, progress=progress).folder
+        prepare(
+            BASE, seed=base, changes=size.changes, count=2 * size.tested, progress=progress
+        ).folder
         for base in range(size.bases)
     ]
     work = {job.key: (do, (job, folders[job.base], size)) for job in jobs_of(size, seed)}

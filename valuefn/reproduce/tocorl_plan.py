@@ -89,12 +89,12 @@ FULL = Size()
 QUICK = Size(
     bases=1,
     seeds=2,
-    updates=2,
+    updates=1,
     group=4,
     prompts=2,
     every=1,
-    sums=8,
-    tested=8,
+    sums=4,
+    tested=4,
     replies=1,
     changes={"size": "0.02M", "steps": 20},
 )
