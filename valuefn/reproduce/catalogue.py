@@ -33,6 +33,12 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "its ablations on bargaining-v0: goals against one number, refinement against "
             "choosing, the head against the model's own guesses",
         ),
+        "tocorl": Entry(
+            "tocorl",
+            "Revealing Behavioral Plasticity in LLMs (ToCoRL, arXiv 2603.08398)",
+            "which loss on a forced prefix makes its mode the free policy's own: facts answered at "
+            "once, sums still by steps",
+        ),
     }
 )
 
