@@ -97,7 +97,6 @@ def arms_table(report: "Report") -> Table:
         "end",
         "solved [95 %]",
         "from update",
-        "hits before",
     )
     rows = []
     for row in report.arms:
@@ -111,7 +110,6 @@ def arms_table(report: "Report") -> Table:
                 *(f"{each:.2g}" for each in (*row.call, *row.right)),
                 with_interval(solved.value, (solved.low, solved.high)) if solved else "-",
                 f"{row.first:.0f}" if row.first is not None else "-",
-                f"{row.hits:.1f}",
             )
         )
     title = (

@@ -9,7 +9,6 @@ from forethought.agent.attempts import Rate
 from forethought.valuefn.reproduce.icrl import (
     WORK,
     Report,
-    _hits,
     plain,
     rates_differ,
     report_of,
@@ -109,7 +108,7 @@ def test_jobs_come_seed_by_seed_and_share_what_they_must() -> None:
     assert WORK.endswith("icrl_train:train")
 
 
-def test_arms_tell_chances_take_offs_and_hits(found: Report) -> None:
+def test_arms_tell_chances_and_take_offs(found: Report) -> None:
     rows = {(row.base, row.arm): row for row in found.arms}
     none, taught = rows["lookup-names", "none"], rows["lookup-names", "3 -> 2 -> 0"]
     assert (none.took_off.hits, none.took_off.n, none.first) == (0, 4, None)
@@ -119,9 +118,6 @@ def test_arms_tell_chances_take_offs_and_hits(found: Report) -> None:
     assert taught.right[1] == pytest.approx(0.9)
     assert taught.solved is not None
     assert taught.solved.value == pytest.approx(0.9)
-    # half of the rollouts of every other update, after the stages and before the take-off
-    assert taught.hits == 12 * 64 / 2
-    assert none.hits == 20 * 64 / 2
 
 
 def test_claims_say_yes_no_and_cannot_tell(found: Report) -> None:
@@ -157,7 +153,6 @@ def test_a_run_that_fell_back_did_not_take_off() -> None:
     once = record("lookup-names", "none", 0, chances)
     (row,) = report([once]).arms
     assert (row.took_off.hits, row.first) == (0, None)
-    assert _hits(once, "none", SIZE) == 20 * 32
 
 
 def test_a_chance_of_nothing_is_a_small_one() -> None:

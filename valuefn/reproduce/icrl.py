@@ -87,10 +87,7 @@ class ArmRow:
     solved: Interval | None
     """At the end without demonstrations, over runs; `None` for fewer than two."""
     first: float | None
-    """Median update, of the runs that took off, at which the chance was first above the line."""
-    hits: float
-    """Mean number of training rollouts that succeeded without demonstrations in the prompt before
-    that update, or in the whole run."""
+    """Median update, of the runs that took off, from which on the chance was above the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +202,6 @@ def _arm_row(
         (_middle(late, "right"), _middle(last, "right")),
         mean_interval(solved, seed=seed) if len(runs) > 1 else None,
         float(firsts[(len(firsts) - 1) // 2]) if firsts else None,
-        sum(_hits(each, arm, size) for each in runs) / len(runs),
     )
 
 
@@ -223,12 +219,6 @@ def _first(run: Mapping[str, Any]) -> int | None:
             break
         found = int(point["update"])
     return found
-
-
-def _hits(run: Mapping[str, Any], arm: str, size: Size) -> float:
-    begin = size.shown if ARMS[arm] else 0
-    end = _first(run) or size.updates
-    return float(sum(run["rollouts"][begin:end]) * size.prompts * size.group)
 
 
 def _middle(points: Sequence[Mapping[str, float]], name: str) -> float:

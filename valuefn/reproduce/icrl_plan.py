@@ -27,7 +27,7 @@ BASES: Mapping[str, float] = MappingProxyType({"lookup-gate": 3e-5, "lookup-name
 """Kinds of base, and the learning rate on each.
 
 In the pilots, on the first kind, all three runs without demonstrations at 1e-4 and above took off
-within 60 updates, one at 3e-5 after 100; on the second, one curriculum failed at 1e-3 and one at
+within 60 updates, one at 3e-5 by 100; on the second, one curriculum failed at 1e-3 and one at
 3e-4, two took off at 6e-4, and no run without demonstrations did at any of the three."""
 ARMS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"none": (), "3 -> 0": (3,), "3 -> 2 -> 0": (3, 2), "3 -> 2 -> 1 -> 0": (3, 2, 1)}
