@@ -27,7 +27,7 @@ from forethought.valuefn.reproduce.icrl_plan import (
 )
 from forethought.valuefn.rl.stages import Course
 
-SIZE = replace(FULL, seeds=4, updates=40, shown=12, every=4)
+SIZE = replace(FULL, seeds=6, updates=40, shown=12, every=4)
 
 
 def record(
@@ -61,7 +61,7 @@ def report(runs: Sequence[Mapping[str, Any]]) -> Report:
 def found() -> Report:
     """On one kind of base the curricula gain; on the other they do what none does."""
     runs = []
-    for seed in range(4):
+    for seed in range(6):
         for arm in ARMS:
             none = arm == "none"
             late = (1 if none else 10) * 1e-4 * (1 + 0.1 * seed)
@@ -111,8 +111,8 @@ def test_jobs_come_seed_by_seed_and_share_what_they_must() -> None:
 def test_arms_tell_chances_and_take_offs(found: Report) -> None:
     rows = {(row.base, row.arm): row for row in found.arms}
     none, taught = rows["lookup-names", "none"], rows["lookup-names", "3 -> 2 -> 0"]
-    assert (none.took_off.hits, none.took_off.n, none.first) == (0, 4, None)
-    assert taught.took_off.hits == 4
+    assert (none.took_off.hits, none.took_off.n, none.first) == (0, 6, None)
+    assert taught.took_off.hits == 6
     assert taught.first == 36
     assert taught.right[0] / none.right[0] == pytest.approx(10)
     assert taught.right[1] == pytest.approx(0.9)
@@ -125,17 +125,26 @@ def test_claims_say_yes_no_and_cannot_tell(found: Report) -> None:
     gain = told["lookup-names: chance of the right call after stages, 3 -> 0"]
     assert gain.ours == pytest.approx(1.0)  # ten times
     assert gain.holds is True
-    assert len(gain.by_seed) == 4
+    assert len(gain.by_seed) == 6
     assert told["lookup-gate: chance of the right call after stages, 3 -> 0"].holds is False
     rates = told["lookup-names: take-off, 3 -> 2 -> 0 over none"]
     assert rates.ours == 1.0
     assert rates.holds is True
     same = told["lookup-names: take-off, 3 -> 2 -> 0 over 3 -> 0"]
     assert same.ours == 0.0
-    assert same.holds is None  # four runs rule no difference out
+    assert same.holds is None  # six runs rule no difference out
     schedule = told["lookup-gate: take-off, 3 -> 2 -> 0 over 3 -> 2 -> 1 -> 0"]
     assert schedule.claim.paper == {"7B, average": pytest.approx(31.36)}
     assert len(told) == 2 * 8
+
+
+def test_few_pairs_get_no_verdict(found: Report) -> None:
+    few = report([each for each in found.runs.values() if each["seed"] < 5])
+    told = {each.claim.name: each for each in few.claims}
+    gain = told["lookup-names: chance of the right call after stages, 3 -> 0"]
+    assert gain.ours == pytest.approx(1.0)
+    assert gain.ci95 is not None
+    assert gain.holds is None
 
 
 def test_runs_that_have_not_ended_may_lack(found: Report) -> None:

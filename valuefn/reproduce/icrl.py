@@ -45,6 +45,9 @@ SOURCE = (
 )
 FACTOR = math.log10(2)
 """A change of a chance that is worth having: by a factor of 2, as a logarithm to base 10."""
+FEWEST = 6
+"""Pairs of runs below which a mean difference gets no verdict: its bootstrap interval ends within
+the differences seen, all of which lie on one side of the truth once in `2 ** (pairs - 1)`."""
 SHARE = 0.1
 """A difference of take-off rates worth having."""
 
@@ -262,7 +265,8 @@ def _chances(
     gap = paired_difference(*logs, seed=seed)
     by_seed = tuple(a - b for a, b in zip(*logs, strict=True))
     ends = (gap.low, gap.high)
-    return Found(claim, gap.value, ends, by_seed, holds(*ends, FACTOR))
+    verdict = holds(*ends, FACTOR) if len(both) >= FEWEST else None
+    return Found(claim, gap.value, ends, by_seed, verdict)
 
 
 def _rates(
