@@ -31,7 +31,7 @@ from forethought.valuefn.reproduce.icrl_plan import (
     jobs_of,
 )
 from forethought.valuefn.reproduce.icrl_train import lookup_of
-from forethought.valuefn.rl.toys.bases import prepare
+from forethought.valuefn.rl.toys.bases import Base, prepare
 from forethought.valuefn.rl.toys.measures import Measured, measure
 from forethought.valuefn.rl.toys.writing import Writer
 
@@ -46,8 +46,9 @@ SOURCE = (
 FACTOR = math.log10(2)
 """A change of a chance that is worth having: by a factor of 2, as a logarithm to base 10."""
 FEWEST = 6
-"""Pairs of runs below which a mean difference gets no verdict: its bootstrap interval ends within
-the differences seen, all of which lie on one side of the truth once in `2 ** (pairs - 1)`."""
+"""Pairs of runs below which a claim gets no verdict. The bootstrap's interval ends within the
+differences seen, all of which lie on one side of the truth once in `2 ** (pairs - 1)`; and two
+runs against two can seem to differ by Newcombe's interval, where an exact test would not say so."""
 SHARE = 0.1
 """A difference of take-off rates worth having."""
 
@@ -130,13 +131,18 @@ def run(
     rows, folders = [], {}
     for name in BASES:
         for number in range(min(size.pretrained, size.seeds)):
-            base = prepare(name, seed=number, changes=size.base_changes, progress=progress)
+            base = _base(name, number, size, progress)
             folders[base_key(name, number)] = str(base.folder)
             toy, writer = lookup_of(base), Writer(base.model, base.tokenizer)
             rows.append(_base_row(name, number, measure(toy, writer, count=4 * size.tests)))
     jobs = jobs_of(size, folders, seed)
     records = work_off(jobs, WORK, out / RUNS, workers=workers, progress=progress)
     return report_of(records, rows, size, seed)
+
+
+def _base(name: str, seed: int, size: Size, progress: Progress | None) -> Base:
+    count = 4 * size.tests
+    return prepare(name, seed=seed, changes=size.base_changes, count=count, progress=progress)
 
 
 def report_of(
@@ -265,8 +271,7 @@ def _chances(
     gap = paired_difference(*logs, seed=seed)
     by_seed = tuple(a - b for a, b in zip(*logs, strict=True))
     ends = (gap.low, gap.high)
-    verdict = holds(*ends, FACTOR) if len(both) >= FEWEST else None
-    return Found(claim, gap.value, ends, by_seed, verdict)
+    return Found(claim, gap.value, ends, by_seed, _verdict(ends, FACTOR, len(both)))
 
 
 def _rates(
@@ -284,7 +289,11 @@ def _rates(
     ends = rates_differ(one, other)
     by_seed = tuple(float(a) - float(b) for a, b in zip(*flags, strict=True))
     gap = _ends(one)[0] - _ends(other)[0]
-    return Found(claim, gap, ends, by_seed, holds(*ends, SHARE))
+    return Found(claim, gap, ends, by_seed, _verdict(ends, SHARE, len(both)))
+
+
+def _verdict(ends: tuple[float, float], margin: float, pairs: int) -> bool | None:
+    return holds(*ends, margin) if pairs >= FEWEST else None
 
 
 def plain(report: Report) -> dict[str, Any]:
