@@ -14,6 +14,7 @@ from rich.table import Table
 from forethought.agent.errors import ConfigError, RunError
 from forethought.cli.choices import check_place, telling_where
 from forethought.cli.console import Screen, with_interval
+from forethought.cli.curricula import demonstration_curricula
 from forethought.cli.learning import load_traces
 from forethought.cli.runs import check_run, table, write_json
 from forethought.cli.scalars import three_scalars
@@ -134,6 +135,19 @@ def reproduce(
         return
     if name == "decision-sampling-toy":
         three_scalars(screen, quick=quick, seeds=seeds, seed=seed, out=place, resume=resume)
+        return
+    if name == "icrl":
+        if model is not None or episodes is not None:
+            raise ConfigError(f"{name} trains its own models; leave out --model and --episodes")
+        demonstration_curricula(
+            screen,
+            quick=quick,
+            seeds=seeds,
+            seed=seed,
+            workers=workers,
+            out=place,
+            resume=resume,
+        )
         return
     _pnlc(
         screen,

@@ -26,6 +26,12 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "its simulation with three scalars: how the gradients of the reward and of the KL "
             "penalty fall on sampling and on deciding",
         ),
+        "icrl": Entry(
+            "icrl",
+            "In-Context Reinforcement Learning for Tool Use (arXiv 2603.08068)",
+            "curricula of demonstrations against none, on small models that call a tool hardly "
+            "ever, or by a wrong name, without them",
+        ),
         "pnlc": Entry(
             "pnlc",
             "Planning without Search: Refining Frontier LLMs with Offline Goal-Conditioned RL "
