@@ -74,7 +74,7 @@ def tune(
         DataError: If tokens that would train are not those that were generated.
         MissingExtra: If TRL is not installed.
     """
-    with _quiet():
+    with quiet():
         return _tune(model, setting, run, values)
 
 
@@ -151,7 +151,7 @@ def build_trainer(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and no remarks of the libraries beneath; errors stay."""
     bars, level = chatter.is_progress_bar_enabled(), chatter.get_verbosity()
     chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
