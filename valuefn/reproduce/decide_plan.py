@@ -65,7 +65,7 @@ class Size:
     """Likewise at the end."""
     attribution: int
     """Updates between two measurements of gradients."""
-    probe: int = 64
+    probe: int = 48
     """Prompts of each half of the samples that tell the signal of gradients at the end."""
     prompts: int = 8
     group: int = 8
@@ -75,7 +75,7 @@ class Size:
     """In the bases' recipes."""
 
 
-FULL = Size((("products", 0), ("products", 1)), 4, 200, 40, 100, 400, 10)
+FULL = Size((("products", 0), ("products", 1)), 4, 120, 40, 60, 300, 10)
 QUICK = Size(
     (("products", 0),),
     2,
