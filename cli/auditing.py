@@ -14,6 +14,7 @@ from rich.table import Table
 from forethought.agent.errors import ConfigError, RunError
 from forethought.cli.choices import check_place, telling_where
 from forethought.cli.console import Screen, with_interval
+from forethought.cli.decide import decide
 from forethought.cli.learning import load_traces
 from forethought.cli.runs import check_run, table, write_json
 from forethought.cli.scalars import three_scalars
@@ -102,6 +103,7 @@ def reproduce(
     episodes: int | None,
     seeds: int | None,
     seed: int,
+    workers: int,
     out: Path | None,
     resume: bool,
     as_json: bool,
@@ -117,11 +119,20 @@ def reproduce(
         return
     entry(name)
     place = out or Path("runs") / f"reproduce-{name}-{seed}"
+    if name != "pnlc" and (model is not None or episodes is not None):
+        raise ConfigError(f"{name} plays no model and no arms; leave out --model and --episodes")
+    if name == "decision-sampling":
+        decide(
+            screen,
+            quick=quick,
+            seeds=seeds,
+            seed=seed,
+            workers=workers,
+            out=place,
+            resume=resume,
+        )
+        return
     if name == "decision-sampling-toy":
-        if model is not None or episodes is not None:
-            raise ConfigError(
-                f"{name} plays no model and no arms; leave out --model and --episodes"
-            )
         three_scalars(screen, quick=quick, seeds=seeds, seed=seed, out=place, resume=resume)
         return
     _pnlc(

@@ -320,6 +320,9 @@ def reproduce(
         int | None, typer.Option(min=1, help="How many times heads are trained and played.")
     ] = None,
     seed: Seed = 0,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes of one thread each, where runs are apart.")
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write into; runs/reproduce-NAME-SEED by default."),
@@ -337,6 +340,7 @@ def reproduce(
         episodes=episodes,
         seeds=seeds,
         seed=seed,
+        workers=workers,
         out=out,
         resume=resume,
         as_json=as_json,

@@ -50,8 +50,6 @@ def run(
         for name, number in size.bases
     }
     planned: list[Job] = jobs(size, seed)
-    work = {
-        job.key: (do, (job, folders[job.base, job.base_seed], size)) for job in planned
-    }
+    work = {job.key: (do, (job, folders[job.base, job.base_seed], size)) for job in planned}
     records = run_all(out, work, workers=workers, progress=progress)
     return report_of(records, size, seed)

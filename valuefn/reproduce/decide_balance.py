@@ -97,7 +97,7 @@ def log_ratio(record: Record, term: str, kind: str = "gradient") -> float | None
 
 def balanced(low: float, high: float) -> bool | None:
     """Whether an interval of ratios lies within a factor of 2 of 1, or beyond."""
-    if 1 / BALANCED <= low and high <= BALANCED:
+    if low >= 1 / BALANCED and high <= BALANCED:
         return True
     return False if high < 1 / BALANCED or low > BALANCED else None
 

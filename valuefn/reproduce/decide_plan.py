@@ -88,7 +88,7 @@ QUICK = Size(
     prompts=2,
     group=4,
     problems=16,
-    changes={"size": "0.02M", "steps": 40},
+    changes={"size": "0.02M", "steps": 120},
 )
 RATE = 3e-4
 """Of learning, in every arm."""

@@ -297,9 +297,7 @@ def _answer(claim: Claim, records: Sequence[Record], seed: int) -> Answer:
     return Answer(claim, told.value, told.ci95, by_run, holds(*told.ci95, MARGIN))
 
 
-def _swap(
-    better: str, worse: str, where: str, records: Sequence[Record], seed: int
-) -> Swap | None:
+def _swap(better: str, worse: str, where: str, records: Sequence[Record], seed: int) -> Swap | None:
     found = [
         (_accuracy(one, where) - _accuracy(other, where), *apart)
         for one, other in _paired(records, better, worse).values()

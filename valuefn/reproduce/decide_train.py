@@ -14,7 +14,15 @@ from typing import Any
 
 from forethought.agent.attempts import DecisionRates
 from forethought.agent.errors import needs
-from forethought.valuefn.reproduce.decide_plan import GRADE, START, Arm, Job, Size, arm_of, recipe_of
+from forethought.valuefn.reproduce.decide_plan import (
+    GRADE,
+    START,
+    Arm,
+    Job,
+    Size,
+    arm_of,
+    recipe_of,
+)
 from forethought.valuefn.reproduce.decide_signal import sample_logprobs, squared_signals
 from forethought.valuefn.rl.attribution import Sums, add_span_gradients, span_norms
 from forethought.valuefn.rl.losses import INSTALL
@@ -150,9 +158,7 @@ class _Work:
         """Train with the engine."""
         setting = self._setting(arm)
         with TemporaryDirectory() as place:
-            run = Run(
-                Path(place), self._job.seed, save_every=_NEVER, log_rollouts=0, device="cpu"
-            )
+            run = Run(Path(place), self._job.seed, save_every=_NEVER, log_rollouts=0, device="cpu")
             trainer, _ = build_trainer(self._base.folder, setting, run)
             trainer.remove_callback(PrinterCallback)
             trainer.add_callback(_Watch(self.look))
@@ -208,7 +214,7 @@ class _Work:
             tokens = {span: float((mask.bool() & (spans == span)).sum()) for span in Span}
             self.norms.append((update, span_norms(sums, tokens, len(right))))
         optimiser.zero_grad()
-        (losses.sum() / mask.sum()).backward()
+        (losses.sum() / mask.sum()).backward()  # type: ignore[no-untyped-call] # torch has no type
         torch.nn.utils.clip_grad_norm_(weights, clip)
         optimiser.step()
         self.trained += int(mask.sum())

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -103,7 +103,7 @@ def _append(file: Path, record: Record) -> str:
 
 def _made(
     work: Mapping[str, tuple[Callable[..., Record], Sequence[Any]]], workers: int
-) -> Iterator[tuple[str, Record]]:
+) -> Generator[tuple[str, Record], None, None]:
     """Runs as they end."""
     if workers <= 1:
         for key, (call, given) in work.items():
@@ -128,9 +128,14 @@ def _made(
 
 def _end_with_parent() -> None:
     """End this process once the one that started it is gone, however that ended."""
+    threading.Thread(target=_wait_for_end, daemon=True).start()
+
+
+def _wait_for_end() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        parent.join()
+        os._exit(1)  # a process that waits for work hears of nothing else
 
 
 def _silent(stage: str, done: int, total: int) -> None:
