@@ -145,11 +145,20 @@ def costs_table(report: "Report") -> Table:
             f"{report.size.updates}",
             f"{each.samples:,.0f}",
             f"{each.trained:,.0f}",
+            f"{each.longer:.2f}",
             f"{each.seconds:.0f}",
         )
         for each in report.costs
     ]
-    columns = ("arm", "runs", "updates", "samples", "tokens trained on", "seconds")
+    columns = (
+        "arm",
+        "runs",
+        "updates",
+        "samples",
+        "tokens trained on",
+        "sample / decision",
+        "seconds",
+    )
     return table("a run of each arm", columns, rows)
 
 

@@ -68,7 +68,7 @@ def test_swapped_parts_add_up_and_vanish_where_nothing_differs() -> None:
 
 def _record(arm: str, seed: int, accuracy: float, *, ratio: float = 1.0) -> dict[str, Any]:
     hits = round(100 * accuracy)
-    counts = {name: (50, 100) for name in COUNTED} | {"accuracy": (hits, 100)}
+    counts = dict.fromkeys(COUNTED, (50, 100)) | {"accuracy": (hits, 100)}
     if arm == "rl":
         counts["retry_wrong"] = (90, 100)
     terms = {"reward": 1.0, "sft": ratio, "kl": ratio}
@@ -79,7 +79,8 @@ def _record(arm: str, seed: int, accuracy: float, *, ratio: float = 1.0) -> dict
     }
     signals = {f"{name}/sample": size**2 for name, size in terms.items()}
     signals |= {f"{name}/decision": 1.0 for name in terms}
-    end = {kind: counts for kind in ("1*1", "2*1", "3*1")}
+    signals |= {"tokens/sample": 3.0, "tokens/decision": 1.5}
+    end = dict.fromkeys(("1*1", "2*1", "3*1"), counts)
     return {
         "key": f"{arm}{seed}",
         "arm": arm,
@@ -88,7 +89,7 @@ def _record(arm: str, seed: int, accuracy: float, *, ratio: float = 1.0) -> dict
         "seed": seed,
         "curve": [(0, end), (5, end)],
         "end": end,
-        "norms": [(0, {name: 0.0 for name in norms}), (5, norms)],
+        "norms": [(0, dict.fromkeys(norms, 0.0)), (5, norms)],
         "signals": signals,
         "samples": 10,
         "trained": 20,
@@ -195,6 +196,7 @@ def test_a_run_that_was_cut_ends_in_the_same_report(tmp_path: Path) -> None:
     costs = {cost.arm: cost for cost in once.costs}
     drawn = size.updates * size.prompts * size.group
     assert {cost.samples for cost in costs.values()} == {drawn}
+    assert all(cost.longer > 0.5 for cost in costs.values())
     assert [at for at, _ in once.curves["rl"]] == [0, 1, 2]
     start = {arm: points[0] for arm, points in once.curves.items()}
     assert start["rl"] == start["sft"] == start["sft-own"]

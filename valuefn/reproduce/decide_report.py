@@ -106,6 +106,8 @@ class Cost:
     """Drawn to train on."""
     trained: float
     """Tokens that carried loss."""
+    longer: float
+    """Tokens of samples over tokens of decisions in rollouts at the end."""
     seconds: float
 
 
@@ -312,7 +314,16 @@ def _cost(arm: str, records: Sequence[Record]) -> Cost:
     def mean(name: str) -> float:
         return fmean(one[name] for one in records) if records else 0.0
 
-    return Cost(arm, len(records), mean("samples"), mean("trained"), mean("seconds"))
+    lengths = [one["signals"] for one in records]
+    longer = [each["tokens/sample"] / max(each["tokens/decision"], 1e-9) for each in lengths]
+    return Cost(
+        arm,
+        len(records),
+        mean("samples"),
+        mean("trained"),
+        fmean(longer) if longer else 0.0,
+        mean("seconds"),
+    )
 
 
 def _curve(records: Sequence[Record]) -> tuple[tuple[int, Mapping[str, float]], ...]:

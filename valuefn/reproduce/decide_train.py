@@ -7,7 +7,7 @@ decisions to retry included. Equal jobs give equal records on a CPU, but for the
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -208,7 +208,8 @@ class _Work:
         )
         losses = -logprobs * mask
         weights = list(self._model.parameters())
-        if update % self._size.attribution == 0:
+        every = self._size.attribution
+        if every and update % every == 0:
             sums: Sums = {}
             add_span_gradients(sums, {"sft": losses}, mask, spans, weights)
             tokens = {span: float((mask.bool() & (spans == span)).sum()) for span in Span}
@@ -223,7 +224,8 @@ class _Work:
         """Gradients at the end, on training prompts, from fresh samples in two halves."""
         setting, size = self._setting(Arm("", "", "reward")), self._size
         roller = Roller(setting, self._base.tokenizer, self._job.seed + _APART)
-        asked = task_order(setting, self._job.seed + _APART)["prompt"]
+        enough = replace(setting, recipe=replace(setting.recipe, steps=2 * size.probe))
+        asked = task_order(enough, self._job.seed + _APART)["prompt"]
         course = Course(setting.recipe)
         halves = []
         for _ in range(2):
