@@ -160,10 +160,10 @@ def test_balance_is_within_a_factor_of_two() -> None:
     assert found["sft", "raw"].balanced is False
     assert found["kl", "signal, end"].ratio == pytest.approx(8)
     assert ("kl", "signal, base") not in found
-    more = {each.term: each for each in gaps(_records(0.0, 8.0), 0)}
+    more = {each.term: each for each in gaps(_records(0.0, 8.0))}
     assert more["kl"].doublings == pytest.approx(3, abs=0.05)
     assert more["kl"].holds is True
-    assert {each.holds for each in gaps(_records(0.0, 1.0), 0)} == {False}
+    assert {each.holds for each in gaps(_records(0.0, 1.0))} == {False}
 
 
 def test_updates_without_a_gradient_have_no_ratio() -> None:

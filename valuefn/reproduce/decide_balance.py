@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from forethought.envs.stats import mean_interval
 from forethought.valuefn.reproduce.decide_plan import BALANCED, START, TERMS, Term
+from forethought.valuefn.reproduce.over_runs import mean_over_runs
 
 Record = Mapping[str, Any]
 Ends = tuple[float, float]
@@ -57,14 +57,14 @@ def balances(records: Sequence[Record], seed: int) -> Iterator[Balance]:
         mine = [one for one in records if one["arm"] == term.arm]
         for reading, kind in zip(READINGS, ("gradient", "gradient_per_token"), strict=False):
             logs = [log for one in mine if (log := log_ratio(one, term.name, kind)) is not None]
-            yield _of_logs(term, reading, logs, seed)
+            yield _of_logs(term, reading, logs)
         yield _of_signals(term, term.arm, READINGS[2], mine, seed)
         if term.name != "kl":  # the base is no distance from itself
             start = [one for one in records if one["arm"] == START]
             yield _of_signals(term, START, READINGS[3], start, seed)
 
 
-def gaps(records: Sequence[Record], seed: int) -> Iterator[Gap]:
+def gaps(records: Sequence[Record]) -> Iterator[Gap]:
     """The paper's unbalanced terms against the reward, run by run."""
     by_key = {(one["arm"], one["base"], one["base_seed"], one["seed"]): one for one in records}
     reward = TERMS[0]
@@ -80,7 +80,7 @@ def gaps(records: Sequence[Record], seed: int) -> Iterator[Gap]:
         if len(found) < 2:
             yield Gap(term.name, None, None, None)
             continue
-        told = mean_interval(found, seed=seed)
+        told = mean_over_runs(found)
         yield Gap(term.name, told.value, (told.low, told.high), _apart(told.low, told.high))
 
 
@@ -109,10 +109,10 @@ def _apart(low: float, high: float) -> bool | None:
     return False if high < 0.1 else None
 
 
-def _of_logs(term: Term, reading: str, logs: Sequence[float], seed: int) -> Balance:
+def _of_logs(term: Term, reading: str, logs: Sequence[float]) -> Balance:
     if len(logs) < 2:
         return Balance(term.name, term.arm, reading, None, None, None, term.balanced)
-    told = mean_interval(logs, seed=seed)
+    told = mean_over_runs(logs)
     ends = (math.exp(told.low), math.exp(told.high))
     return Balance(
         term.name, term.arm, reading, math.exp(told.value), ends, balanced(*ends), term.balanced

@@ -21,7 +21,8 @@ def picture(report: Report) -> bytes:
     """Draw a report as a PNG."""
     figure = Figure(figsize=(13.5, 8.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    curves, ends = figure.subfigures(2, 1)  # apart, for long names below would narrow the curves
+    halves: Any = figure.subfigures(2, 1)  # apart: long names below would narrow the curves
+    curves, ends = halves
     inside, outside, decides = curves.subplots(1, 3)
     claims, swaps, ratios = ends.subplots(1, 3)
     _curve(inside, report, ("in: accuracy",), "Accuracy in range")

@@ -1,7 +1,7 @@
 """The table of `reproduce decision-sampling`, its claims, and whose part a gain is. Trains nothing.
 
-A run is one observation: intervals are bootstrapped over runs, paired by base and seed where arms
-are compared. They speak of other seeds on these bases, not of other bases.
+A run is one observation: intervals are Student's over runs, paired by base and seed where arms are
+compared. They speak of other seeds on these bases, not of other bases.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,6 @@ from typing import Any
 
 from forethought.agent.attempts import closed_form
 from forethought.agent.shares import wilson_ends
-from forethought.envs.stats import mean_interval
 from forethought.valuefn.reproduce.claims import holds
 from forethought.valuefn.reproduce.decide_balance import Balance, Gap, balances, gaps
 from forethought.valuefn.reproduce.decide_plan import (
@@ -22,6 +21,7 @@ from forethought.valuefn.reproduce.decide_plan import (
     Claim,
     Size,
 )
+from forethought.valuefn.reproduce.over_runs import mean_over_runs
 from forethought.valuefn.rl.toys.bases import row_of
 from forethought.valuefn.rl.toys.digits import Digits
 
@@ -139,16 +139,16 @@ def report_of(records: Sequence[Record], size: Size, seed: int) -> Report:
     return Report(
         size,
         seed,
-        tuple(_rows(records, seed)),
-        tuple(_answer(claim, records, seed) for claim in CLAIMS),
+        tuple(_rows(records)),
+        tuple(_answer(claim, records) for claim in CLAIMS),
         tuple(
             swap
             for better, worse in pairs
             for where in ("in", "out")
-            if (swap := _swap(better, worse, where, records, seed)) is not None
+            if (swap := _swap(better, worse, where, records)) is not None
         ),
         tuple(balances(records, seed)),
-        tuple(gaps(records, seed)),
+        tuple(gaps(records)),
         tuple(_cost(arm, [one for one in records if one["arm"] == arm]) for arm in ARMS),
         {arm: _curve([one for one in records if one["arm"] == arm]) for arm in ARMS},
     )
@@ -204,16 +204,16 @@ def _three(record: Record, kind: str) -> tuple[float, float, float] | None:
     return None if p_s is None or stop is None or retry is None else (p_s, stop, retry)
 
 
-def _told(values: Sequence[float], seed: int) -> Told | None:
+def _told(values: Sequence[float]) -> Told | None:
     if not values:
         return None
     if len(values) < 2:
         return Told(values[0], None, 1)
-    found = mean_interval(values, seed=seed)
+    found = mean_over_runs(values)
     return Told(found.value, (found.low, found.high), len(values))
 
 
-def _rows(records: Sequence[Record], seed: int) -> list[Row]:
+def _rows(records: Sequence[Record]) -> list[Row]:
     kinds = {
         kind: where == "in"
         for where in ("in", "out")
@@ -224,25 +224,26 @@ def _rows(records: Sequence[Record], seed: int) -> list[Row]:
     for kind, inside in kinds.items():
         for arm in (START, *ARMS):
             some = [one for one in records if one["arm"] == arm and kind in one["end"]]
-            figures = {name: _rate(some, kind, key, seed) for name, key in RATES.items()}
+            figures = {name: _rate(some, kind, key) for name, key in RATES.items()}
             for name, limited in ((CLOSED, True), (UNLIMITED, False)):
                 values = [
                     closed_form(*three, _toy(one).turns if limited else None)
                     for one in some
                     if (three := _three(one, kind)) is not None
                 ]
-                figures[name] = _told(values, seed)
+                figures[name] = _told(values)
             rows.append(Row(arm, kind, inside, figures))
     return rows
 
 
-def _rate(records: Sequence[Record], kind: str, name: str, seed: int) -> Told | None:
+def _rate(records: Sequence[Record], kind: str, name: str) -> Told | None:
     counts = [one["end"][kind][name] for one in records]
-    told = _told([hits / n for hits, n in counts if n], seed)
+    told = _told([hits / n for hits, n in counts if n])
     if told is None:
         return None
+    ends = told.ci95 and (max(told.ci95[0], 0.0), min(told.ci95[1], 1.0))
     hits, n = (sum(each) for each in zip(*counts, strict=True))
-    return Told(told.value, told.ci95, told.runs, hits, n, wilson_ends(hits, n))
+    return Told(told.value, ends, told.runs, hits, n, wilson_ends(hits, n))
 
 
 def _accuracy(record: Record, where: str) -> float:
@@ -287,25 +288,25 @@ _WHATS: Mapping[str, Callable[[Record, Record, str], float | None]] = {
 }
 
 
-def _answer(claim: Claim, records: Sequence[Record], seed: int) -> Answer:
+def _answer(claim: Claim, records: Sequence[Record]) -> Answer:
     by_run = {
         name: value
         for name, (one, other) in _paired(records, claim.better, claim.worse).items()
         if (value := _WHATS[claim.what](one, other, claim.where)) is not None
     }
-    told = _told(list(by_run.values()), seed)
+    told = _told(list(by_run.values()))
     if told is None or told.ci95 is None:
         return Answer(claim, None, None, by_run, None)
     return Answer(claim, told.value, told.ci95, by_run, holds(*told.ci95, MARGIN))
 
 
-def _swap(better: str, worse: str, where: str, records: Sequence[Record], seed: int) -> Swap | None:
+def _swap(better: str, worse: str, where: str, records: Sequence[Record]) -> Swap | None:
     found = [
         (_accuracy(one, where) - _accuracy(other, where), *apart)
         for one, other in _paired(records, better, worse).values()
         if (apart := _parts(one, other, where)) is not None
     ]
-    told = [_told(values, seed) for values in zip(*found, strict=True)]
+    told = [_told(values) for values in zip(*found, strict=True)]
     figures = [each for each in told if each is not None]
     return Swap(better, worse, where, *figures) if figures else None
 
