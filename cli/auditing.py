@@ -4,9 +4,10 @@ Prints and keeps what is found; playing, training and judging are the value pack
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -15,6 +16,7 @@ from forethought.agent.errors import ConfigError, RunError
 from forethought.cli.choices import check_place, telling_where
 from forethought.cli.console import Screen, with_interval
 from forethought.cli.curricula import demonstration_curricula
+from forethought.cli.decide import decide
 from forethought.cli.learning import load_traces
 from forethought.cli.runs import check_run, table, write_json
 from forethought.cli.scalars import three_scalars
@@ -96,6 +98,16 @@ def audit_table(found: "Audit") -> Table:
     return table(title, columns, rows, left=2)
 
 
+_TRAININGS: Mapping[str, Callable[..., None]] = MappingProxyType(
+    {
+        "decision-sampling": decide,
+        "icrl": demonstration_curricula,
+        "tocorl": prefixes,
+    }
+)
+"""Reproductions that train small models of their own, many runs of them."""
+
+
 def reproduce(
     name: str | None,
     *,
@@ -122,8 +134,8 @@ def reproduce(
     place = out or Path("runs") / f"reproduce-{name}-{seed}"
     if name != "pnlc" and (model is not None or episodes is not None):
         raise ConfigError(f"{name} plays no model and no arms; leave out --model and --episodes")
-    if name == "tocorl":
-        prefixes(
+    if name in _TRAININGS:
+        _TRAININGS[name](
             screen,
             quick=quick,
             seeds=seeds,
@@ -135,19 +147,6 @@ def reproduce(
         return
     if name == "decision-sampling-toy":
         three_scalars(screen, quick=quick, seeds=seeds, seed=seed, out=place, resume=resume)
-        return
-    if name == "icrl":
-        if model is not None or episodes is not None:
-            raise ConfigError(f"{name} trains its own models; leave out --model and --episodes")
-        demonstration_curricula(
-            screen,
-            quick=quick,
-            seeds=seeds,
-            seed=seed,
-            workers=workers,
-            out=place,
-            resume=resume,
-        )
         return
     _pnlc(
         screen,

@@ -20,6 +20,12 @@ class Entry:
 
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     {
+        "decision-sampling": Entry(
+            "decision-sampling",
+            "Two-Stage Decision-Sampling Hypothesis (arXiv 2601.01580)",
+            "its table on small models: RL against imitation at matched samples, whose part the "
+            "gain is, and how gradients fall on sampling and deciding",
+        ),
         "decision-sampling-toy": Entry(
             "decision-sampling-toy",
             "Two-Stage Decision-Sampling Hypothesis (arXiv 2601.01580)",

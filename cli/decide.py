@@ -1,0 +1,187 @@
+"""`reproduce decision-sampling`: RL against imitation on small models, printed and kept."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from forethought.cli.console import Screen, with_interval
+from forethought.cli.runs import check_run, table, write_json
+
+if TYPE_CHECKING:
+    from forethought.valuefn.reproduce.decide_balance import Balance, Gap
+    from forethought.valuefn.reproduce.decide_report import Answer, Report, Told
+
+NAME = "decision-sampling"
+_WORDS = {True: "yes", False: "no", None: "cannot tell"}
+_BALANCE = {True: "balanced", False: "unbalanced", None: "cannot tell"}
+
+
+def decide(
+    screen: Screen,
+    *,
+    quick: bool,
+    seeds: int | None,
+    seed: int,
+    workers: int,
+    out: Path,
+    resume: bool,
+) -> None:
+    """Train, print, and keep `report.json` and `decide.png`."""
+    from forethought.valuefn.pictures import write_whole
+    from forethought.valuefn.reproduce.decide import run
+    from forethought.valuefn.reproduce.decide_picture import picture
+    from forethought.valuefn.reproduce.decide_plan import FULL, QUICK
+
+    size = QUICK if quick else FULL
+    if seeds is not None:
+        size = replace(size, seeds=seeds)
+    check_run(out, {"name": NAME, "quick": quick, "seed": seed}, resume=resume)
+    began = time.perf_counter()
+    with screen.progress() as tell:
+        report = run(
+            out,
+            size=size,
+            seed=seed,
+            workers=workers,
+            bases=out / "bases" if quick else None,
+            progress=tell,
+        )
+    for each in (rates_table(report), claims_table(report), swaps_table(report)):
+        screen.say(each)
+    for each in (balances_table(report), costs_table(report)):
+        screen.say(each)
+    write_json(out / "report.json", asdict(report))
+    write_whole(out / "decide.png", picture(report))
+    for file in ("report.json", "decide.png"):
+        screen.say(f"wrote {out / file}")
+    screen.result(
+        {
+            "name": NAME,
+            "claims": {each.claim.name: _answered(each) for each in report.claims},
+            "gradients": {f"{each.term}, {each.reading}": each.ratio for each in report.balances},
+            "seconds": time.perf_counter() - began,
+        }
+    )
+
+
+def rates_table(report: "Report") -> Table:
+    """The paper's columns, by size of the numbers and arm."""
+    from forethought.valuefn.reproduce.decide_report import CLOSED, RATES
+
+    names = (*RATES, CLOSED)
+    rows = [
+        (
+            row.kind if row.inside else f"{row.kind}, out",
+            row.arm,
+            *(_figure(row.figures[name]) for name in names),
+        )
+        for row in report.rows
+    ]
+    runs = max((cost.runs for cost in report.costs), default=0)
+    title = f"test problems, means over {runs} runs of {report.size.updates} updates [95 %]"
+    return table(title, ("numbers", "arm", *names), rows, left=2)
+
+
+def claims_table(report: "Report") -> Table:
+    """Each claim with its answer."""
+    rows: list[tuple[str, ...]] = [
+        (
+            each.claim.name if each.claim.paper else f"{each.claim.name} (ours)",
+            each.claim.what,
+            _signed(each.value, each.ci95),
+            ", ".join(f"{value:+.3f}" for value in each.by_run.values()),
+            _WORDS[each.holds],
+        )
+        for each in report.claims
+    ]
+    rows += [_gap(each) for each in report.gaps]
+    columns = ("claim", "what", "difference [95 %]", "by run", "holds here")
+    return table("differences, paired by base and seed", columns, rows, left=2)
+
+
+def swaps_table(report: "Report") -> Table:
+    """Differences in the closed form, taken apart."""
+    rows = [
+        (
+            f"{each.better} - {each.worse}, {each.where}",
+            *(
+                _signed(told.value, told.ci95)
+                for told in (each.realised, each.predicted, each.decision, each.sampling)
+            ),
+        )
+        for each in report.swaps
+    ]
+    columns = ("", "realised", "closed form", "by decisions", "by samples")
+    return table("whose part a difference is: decisions and samples swapped", columns, rows)
+
+
+def balances_table(report: "Report") -> Table:
+    """Gradient on samples over gradient on decisions."""
+    rows = [
+        (
+            each.term,
+            each.arm,
+            each.reading,
+            _ratio(each),
+            _BALANCE[each.balanced],
+            _BALANCE[each.paper],
+        )
+        for each in report.balances
+    ]
+    columns = ("term", "arm", "reading", "sample / decision [95 %]", "here", "paper")
+    return table("gradient norms by span", columns, rows, left=3)
+
+
+def costs_table(report: "Report") -> Table:
+    """What was matched, and what was not."""
+    rows = [
+        (
+            each.arm,
+            f"{each.runs}",
+            f"{report.size.updates}",
+            f"{each.samples:,.0f}",
+            f"{each.trained:,.0f}",
+            f"{each.longer:.2f}",
+            f"{each.seconds:.0f}",
+        )
+        for each in report.costs
+    ]
+    columns = (
+        "arm",
+        "runs",
+        "updates",
+        "samples",
+        "tokens trained on",
+        "sample / decision",
+        "seconds",
+    )
+    return table("a run of each arm", columns, rows)
+
+
+def _answered(answer: "Answer") -> Mapping[str, object]:
+    return {"value": answer.value, "ci95": answer.ci95, "holds": answer.holds}
+
+
+def _figure(told: "Told | None") -> str:
+    return "-" if told is None else with_interval(told.value, told.ci95)
+
+
+def _signed(value: float | None, ends: tuple[float, float] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.3f}" + (f" [{ends[0]:+.3f}, {ends[1]:+.3f}]" if ends else "")
+
+
+def _ratio(balance: "Balance") -> str:
+    if balance.ratio is None or balance.ci95 is None:
+        return "-"
+    return f"{balance.ratio:.2f} [{balance.ci95[0]:.2f}, {balance.ci95[1]:.2f}]"
+
+
+def _gap(gap: "Gap") -> tuple[str, ...]:
+    told = _signed(gap.doublings, gap.ci95)
+    return (f"{gap.term} less balanced than reward", "doublings", told, "", _WORDS[gap.holds])
