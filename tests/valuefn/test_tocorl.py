@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from forethought.valuefn.reproduce.tocorl import SETS, answer, report_of
+from forethought.valuefn.reproduce.tocorl import SETS, answer, report_of, spread
 from forethought.valuefn.reproduce.tocorl_picture import picture
 from forethought.valuefn.reproduce.tocorl_plan import (
     ARMS,
@@ -34,8 +34,9 @@ def test_arms_change_what_they_are_named_after() -> None:
     assert chosen.loss == row.loss
     assert (chosen.group, chosen.prompts) == (row.group, row.prompts)
     assert chosen.prefixes == replace(row.prefixes, texts=(DIRECT,))
-    for arm in ("none", "positive", "shaped", "importance"):
-        assert recipe_of(ARMS[arm], FULL) == replace(chosen, loss=replace(chosen.loss, forced=arm))
+    for name in ("none", "positive", "shaped", "importance"):
+        forced = replace(chosen.loss, forced=name)
+        assert recipe_of(ARMS[name], FULL) == replace(chosen, loss=forced)
     free, more = (recipe_of(ARMS[arm], FULL) for arm in ("free", "free-4x"))
     assert free.prefixes.texts == ()
     assert replace(more, steps=free.steps) == free
@@ -219,3 +220,9 @@ def test_a_question_is_answered_by_the_whole_interval(
 ) -> None:
     assert answer(ends, replace(ASKED[0], bound=0.95, least=True)) is least
     assert answer(ends, replace(ASKED[0], bound=0.95, least=False)) is most
+
+
+def test_an_interval_is_students_and_needs_three_trainings() -> None:
+    assert spread([0.9, 1.0]) is None
+    low, high = spread([0.9, 1.0, 1.1]) or (0.0, 0.0)
+    assert (low, high) == pytest.approx((1 - 0.24841, 1 + 0.24841), abs=1e-4)

@@ -1,8 +1,10 @@
 """`reproduce tocorl`: which loss on a forced prefix makes its mode the free policy's own.
 
-All runs of the plan, one record each, and what they come to. Intervals are over trainings, each of
-its own RL seed, on a few bases; shares of trainings have Wilson intervals. A question is answered
-yes or no where the whole interval lies on one side of its bound, else the runs cannot tell.
+All runs of the plan, one record each, and what they come to. Intervals are Student's, over
+trainings, each of its own RL seed, on a few bases; fewer than three have none. (The bootstrap's
+ends lie within the values seen, so that with a handful of trainings it says too much.) Shares of
+trainings have Wilson intervals. A question is answered yes or no where the whole interval lies on
+one side of its bound, else the runs cannot tell.
 
 ```
 OUT/runs.jsonl        a line for each run that ended
@@ -16,14 +18,14 @@ stand beside; the task, the losses and the bounds are ours, written down in `toc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from forethought.agent.attempts import Rate
-from forethought.envs.stats import mean_interval
+from forethought.agent.errors import needs
 from forethought.valuefn.reproduce.claims import Claim as Better
 from forethought.valuefn.reproduce.claims import Found as FoundBetter
-from forethought.valuefn.reproduce.claims import check
+from forethought.valuefn.reproduce.claims import holds
 from forethought.valuefn.reproduce.fleet import Progress, run_all
 from forethought.valuefn.reproduce.tocorl_plan import (
     ARMS,
@@ -42,7 +44,12 @@ from forethought.valuefn.reproduce.tocorl_plan import (
 from forethought.valuefn.reproduce.tocorl_run import do
 from forethought.valuefn.rl.toys.bases import prepare
 
+with needs("reproduce tocorl", "pip install 'forethought[rl,value]'"):
+    from scipy.stats import t as student
+
 Record = Mapping[str, Any]
+ENOUGH = 3
+"""Trainings below which there is no interval, and so no answer."""
 SETS = tuple(f"{prefix}{kind}" for kind in ("facts", "sums") for prefix in (HELD_OUT, ""))
 FIGURES = ("direct", "right", "forced", "short")
 
@@ -53,7 +60,7 @@ class Told:
 
     value: float
     ci95: tuple[float, float] | None
-    """`None` for a single training."""
+    """`None` for fewer trainings than `ENOUGH`."""
     by_base: tuple[float, ...]
 
 
@@ -163,7 +170,7 @@ def report_of(records: Sequence[Record], *, size: Size, seed: int = 0) -> Report
         len(records),
         rows,
         tuple(_found(claim, rows) for claim in CLAIMS),
-        tuple(_pair(better, worse, ends, seed) for better, worse in PAIRS),
+        tuple(_pair(better, worse, ends) for better, worse in PAIRS),
         {arm: [each["curve"] for each in some] for arm, some in by_arm.items() if some},
     )
 
@@ -206,7 +213,10 @@ def _row(arm: str, records: Sequence[Record], ends: Mapping[Job, End]) -> Row:
     bases = [each["base"] for each in records]
     own = [ends[Job(arm, each["base"], each["seed"])] for each in records]
     figures = {
-        name: {figure: _told([end[name][figure] for end in own], bases) for figure in FIGURES}
+        name: {
+            figure: _told([end[name][figure] for end in own], bases, bounded=figure != "short")
+            for figure in FIGURES
+        }
         for name in SETS
     }
     sums = [[point[f"{HELD_OUT}sums"] for _, point in each["curve"]] for each in records]
@@ -233,11 +243,20 @@ def _met(end: End, asked: Asked) -> bool:
     return value >= asked.bound if asked.least else value <= asked.bound
 
 
-def _told(values: Sequence[float], bases: Sequence[int]) -> Told:
-    ends = None
-    if len(values) > 1:
-        interval = mean_interval(values, seed=0)
-        ends = (interval.low, interval.high)
+def spread(values: Sequence[float]) -> tuple[float, float] | None:
+    """Student's 95 % interval of a mean; `None` for fewer values than `ENOUGH`."""
+    count = len(values)
+    if count < ENOUGH:
+        return None
+    half = float(student.ppf(0.975, count - 1)) * stdev(values) / count**0.5
+    return fmean(values) - half, fmean(values) + half
+
+
+def _told(values: Sequence[float], bases: Sequence[int], *, bounded: bool = True) -> Told:
+    """A mean; ends of what is a share or a chance are cut to 0 and 1."""
+    ends = spread(values)
+    if ends is not None and bounded:
+        ends = (max(ends[0], 0.0), min(ends[1], 1.0))
     pairs = list(zip(values, bases, strict=True))
     return Told(
         fmean(values),
@@ -254,21 +273,20 @@ def _found(claim: Claim, rows: Mapping[str, Row]) -> Found:
     return Found(claim, told, None if said is None else said == claim.said)
 
 
-def _pair(better: str, worse: str, ends: Mapping[Job, End], seed: int) -> FoundBetter:
-    """Two arms on the bases and seeds that have ended for both."""
-    claim = Better(f"{better} > {worse}", better, worse, None)
-    places = [(job.base, job.seed) for job in ends if job.arm == better]
-    both = [place for place in places if Job(worse, *place) in ends]
-    if len(both) < 2:
-        return check(claim, {}, seed)
-    by_base = [
-        [place for place in both if place[0] == base] for base in sorted({b for b, _ in both})
-    ]
-    rewards = {
-        arm: [
-            [ends[Job(arm, *place)][f"{HELD_OUT}facts"]["direct"] for place in some]
-            for some in by_base
-        ]
-        for arm in (better, worse)
-    }
-    return check(claim, rewards, seed)
+def _pair(better: str, worse: str, ends: Mapping[Job, End]) -> FoundBetter:
+    """Two arms on the bases and seeds that have ended for both; differences by base."""
+    gaps: dict[int, list[float]] = {}
+    for job, end in ends.items():
+        other = ends.get(Job(worse, job.base, job.seed))
+        if job.arm == better and other is not None:
+            gap = end[f"{HELD_OUT}facts"]["direct"] - other[f"{HELD_OUT}facts"]["direct"]
+            gaps.setdefault(job.base, []).append(gap)
+    values = [gap for some in gaps.values() for gap in some]
+    interval = spread(values)
+    return FoundBetter(
+        Better(f"{better} > {worse}", better, worse, None),
+        fmean(values) if values else None,
+        interval,
+        tuple(fmean(gaps[base]) for base in sorted(gaps)),
+        None if interval is None else holds(*interval),
+    )
