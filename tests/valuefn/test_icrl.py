@@ -134,7 +134,8 @@ def test_claims_say_yes_no_and_cannot_tell(found: Report) -> None:
     assert same.ours == 0.0
     assert same.holds is None  # six runs rule no difference out
     schedule = told["lookup-gate: take-off, 3 -> 2 -> 0 over 3 -> 2 -> 1 -> 0"]
-    assert schedule.claim.paper == {"7B, average": pytest.approx(31.36)}
+    assert schedule.claim.paper is not None
+    assert schedule.claim.paper["7B, average"] == pytest.approx(31.36)
     assert len(told) == 2 * 8
 
 
@@ -175,9 +176,8 @@ def test_shares_differ_as_newcombe_says() -> None:
     one = Rate.of([True] * 56 + [False] * 14)
     other = Rate.of([True] * 48 + [False] * 32)
     low, high = rates_differ(one, other)
-    assert (low, high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
-    mirrored = rates_differ(other, one)
-    assert mirrored == (pytest.approx(-high), pytest.approx(-low))
+    assert [low, high] == pytest.approx([0.0524, 0.3339], abs=1e-4)
+    assert list(rates_differ(other, one)) == pytest.approx([-high, -low])
 
 
 def test_the_report_in_json(found: Report) -> None:
