@@ -1,5 +1,7 @@
 """Episodes that hold something of everything the viewer shows."""
 
+import shutil
+
 from forethought.agent.types import (
     Attempt,
     Candidate,
@@ -15,6 +17,7 @@ from forethought.agent.types import (
     Usage,
 )
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOPED, FEARED = Goal("We agree.", weight=1.0), Goal("Nobody agrees.", "feared", 0.5)
 HOSTILE = "</script><img src=x onerror=\"window.hit=1\"><svg onload='window.hit=1'>&amp;{{script}}"
 

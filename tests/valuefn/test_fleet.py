@@ -114,3 +114,15 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return state not in "ZX"
+
+
+def threads(key: str) -> dict[str, Any]:
+    import torch
+
+    return {"key": key, "threads": torch.get_num_threads()}
+
+
+def test_each_process_has_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    made = run_all(tmp_path, {f"r{at}": (threads, [f"r{at}"]) for at in range(2)}, workers=2)
+    assert [each["threads"] for each in made] == [1, 1]

@@ -110,7 +110,7 @@ def _made(
             yield key, call(*given)
         return
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
+        workers, multiprocessing.get_context("spawn"), initializer=_begin
     ) as pool:
         waiting: dict[Future[Record], str] = {
             pool.submit(call, *given): key for key, (call, given) in work.items()
@@ -126,8 +126,9 @@ def _made(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """End this process once the one that started it is gone, however that ended."""
+def _begin() -> None:
+    """One thread for this process, which ends once the one that started it is gone."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
     threading.Thread(target=_wait_for_end, daemon=True).start()
 
 

@@ -1,12 +1,11 @@
 import importlib.util
-import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from viewer_runs import HOSTILE, guided, hostile, plain, trace
+from viewer_runs import CHROMIUM, HOSTILE, guided, hostile, plain, trace
 
 from forethought.agent.trace import TraceWriter, write_traces
 from forethought.agent.types import Trace
@@ -16,7 +15,6 @@ from forethought.cli.viewer.packing import Packed, pack
 from forethought.cli.viewer.page import page
 from forethought.cli.viewer.tail import Tail
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
     pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="no Playwright here"),
@@ -65,34 +63,6 @@ POLICY: dict[str, Any] = {
         }
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Any]:
-    """A tab that fails the test where the page errs, warns or asks for anything from elsewhere."""
-    context = browser.new_context(viewport={"width": 1300, "height": 800})
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda message: wrong.append(message.text))
-    opened.on("dialog", lambda dialog: wrong.append(dialog.message))
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.set_default_timeout(20_000)
-    yield opened
-    context.close()
-    assert wrong == []
-    assert all(url.startswith(("file:", "http://127.0.0.1:")) for url in asked)
 
 
 Open = Callable[..., Any]
