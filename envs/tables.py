@@ -61,7 +61,18 @@ def _arms(report: BenchReport) -> Table:
         cells += ["-" if row.weighed is None else f"{row.weighed:.1f}"] * weighing
         rows.append(cells)
     seeds = f", seeds {', '.join(map(str, report.seeds))} pooled" if report.by_seed else ""
-    return Table(f"{report.env}, {report.episodes} episodes per arm{seeds}", columns, rows)
+    return Table(
+        f"{report.env}, {report.episodes} episodes per arm{seeds}{_apart(report)}", columns, rows
+    )
+
+
+def _apart(report: BenchReport) -> str:
+    """How many episodes are in no mean, as they are against opponents never met."""
+    played = sum(
+        max((row.n for row in arms.values()), default=0) for arms in report.by_opponent.values()
+    )
+    more = played - report.episodes
+    return f"; {more} more against opponents not met in training" if more > 0 else ""
 
 
 def _arm_cells(row: ArmRow) -> list[str]:

@@ -92,6 +92,14 @@ def test_the_terminal_shows_every_figure() -> None:
     assert "250 ms" in text
 
 
+def test_episodes_that_are_in_no_mean_are_counted() -> None:
+    row = OpponentRow(0.5, (0.4, 0.6), 40, 0.5)
+    apart = {"linear": {"rank": row}, "micro": {"rank": replace(row, n=20)}}
+    told = replace(REPORT, episodes=40, by_opponent=apart)
+    assert "40 episodes per arm; 20 more against opponents not met in training" in _text(told)
+    assert "more against" not in _text(replace(told, by_opponent={"linear": {"rank": row}}))
+
+
 def test_one_arm_alone_has_no_pairs() -> None:
     alone = replace(
         REPORT, arms={"rank": _arm(0.8)}, paired={}, effects={}, by_opponent={}, warnings=()
