@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         Demonstration,
         Question,
         ToolQuestion,
-        WorldEpisode,
     )
     from forethought.valuefn.rl.measure import measure_policy
     from forethought.valuefn.rl.recipe import load_recipe
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from forethought.valuefn.rl.rows import RECIPES
     from forethought.valuefn.rl.run import Run
     from forethought.valuefn.rl.tuning import tune
+    from forethought.valuefn.rl.worlds import WorldEpisode, play_as_agent
 
 __all__ = [
     "RECIPES",
@@ -42,6 +42,7 @@ __all__ = [
     "load_card",
     "load_recipe",
     "measure_policy",
+    "play_as_agent",
     "tune",
 ]
 
@@ -52,7 +53,7 @@ __getattr__, __dir__ = lazy(
         "card": ("load_card",),
         "checks": ("check_tokens",),
         "credit": ("critic_values",),
-        "episodes": ("Demonstration", "Question", "ToolQuestion", "WorldEpisode"),
+        "episodes": ("Demonstration", "Question", "ToolQuestion"),
         "measure": ("measure_policy",),
         "recipe": ("load_recipe",),
         "rewards": ("Task", "chosen_rewards"),
@@ -61,5 +62,6 @@ __getattr__, __dir__ = lazy(
         "rows": ("RECIPES",),
         "run": ("Run",),
         "tuning": ("tune",),
+        "worlds": ("WorldEpisode", "play_as_agent"),
     },
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
+from forethought.valuefn.rl.engines import ARGUMENTS, Engine
 from forethought.valuefn.rl.folder import CHECKPOINTS
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.recipe import Loss, Recipe
@@ -46,6 +47,10 @@ class Run:
     """Settings of `peft.LoraConfig`; `None` to train all weights."""
     device: str = "auto"
     """`cpu` to leave a GPU alone."""
+    engine: Engine = "transformers"
+    """What draws the rollouts: transformers, or vLLM in the same processes."""
+    engine_memory: float = 0.3
+    """Share of a GPU's memory that vLLM takes, 0 to 1."""
     resume: bool = False
     progress: Progress | None = field(default=None, compare=False)
 
@@ -92,6 +97,8 @@ def trl_arguments(recipe: Recipe, run: Run) -> Any:
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
+        vllm_gpu_memory_utilization=run.engine_memory,
+        **ARGUMENTS[run.engine],
     )
 
 

@@ -27,6 +27,7 @@ from forethought.agent.models.weights import Settings, load, resolve
 from forethought.valuefn.rl.card import FILE as CARD
 from forethought.valuefn.rl.card import make_card, save_card
 from forethought.valuefn.rl.credit import TurnValues
+from forethought.valuefn.rl.engines import check_engine
 from forethought.valuefn.rl.folder import CHECKPOINTS, LOG, read_recipe, save_recipe
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.ready import check_ready
@@ -72,7 +73,7 @@ def tune(
     Raises:
         ConfigError: If something cannot work; told before the first update.
         DataError: If tokens that would train are not those that were generated.
-        MissingExtra: If TRL is not installed.
+        MissingExtra: If TRL is not installed, or the engine is not.
     """
     with quiet():
         return _tune(model, setting, run, values)
@@ -130,8 +131,9 @@ def build_trainer(
 
     Raises:
         ConfigError: If something cannot work.
-        MissingExtra: If TRL is not installed.
+        MissingExtra: If TRL is not installed, or the engine is not.
     """
+    check_engine(run.engine)
     loaded = load(Settings(source=resolve(os.fspath(model)), device="cpu", dtype="float32"))
     check_ready(loaded.model, loaded.tokenizer, setting)
     ends = end_tokens(loaded.model, loaded.tokenizer)
@@ -141,6 +143,7 @@ def build_trainer(
         log=run.out / ROLLOUTS if run.log_rollouts else None,
         log_every=run.log_rollouts,
         values=values,
+        engine=run.engine,
         model=loaded.model,
         args=trl_arguments(setting.recipe, run),
         train_dataset=task_order(setting, run.seed),

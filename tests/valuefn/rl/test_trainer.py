@@ -179,7 +179,7 @@ def test_credit_by_value_reaches_the_tokens(base: Path, tmp_path: Path) -> None:
     values = critic_values(VowelCritic(), Goal("won", weight=4.0))
     trainer, _ = build_trainer(base, _setting(recipe), Run(tmp_path, device="cpu"), values=values)
     advantages = _inputs(trainer)["advantages"]
-    rollouts = trainer._fresh
+    rollouts = trainer.fresh
     for group in (rollouts[:4], rollouts[4:]):
         mean = sum(vowels(Said(one.turns), TASKS["t0"]) for one in group) / 4
         for one in group:
