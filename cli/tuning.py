@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from forethought.agent.errors import ConfigError, UnknownName
+from forethought.agent.prefixes import PrefixBank
 from forethought.agent.protocols import Tool
 from forethought.cli.console import Screen, count, with_interval
 from forethought.envs.registry import get_world
 from forethought.tools import python, search
 
 if TYPE_CHECKING:
+    from forethought.valuefn.rl.engines import Engine
+    from forethought.valuefn.rl.episodes import Play
     from forethought.valuefn.rl.recipe import Recipe
     from forethought.valuefn.rl.roller import Setting
 
@@ -48,8 +51,11 @@ class What:
     demonstrations: Path | None
     tools: Sequence[str]
     bare: bool
+    agent: bool = False
+    """Whether tasks are asked as an agent asks them."""
     prefixes: Sequence[str] = ()
-    bank: Path | None = None
+    bank: str | None = None
+    """A bank's file, and behind a colon the behaviour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class How:
     report_to: Sequence[str]
     lora: int | None
     device: str
+    engine: str
+    engine_memory: float
     resume: bool
 
 
@@ -85,6 +93,8 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
             report_to=tuple(how.report_to),
             lora=None if how.lora is None else {"r": how.lora, "target_modules": "all-linear"},
             device=how.device,
+            engine=_engine(how.engine),
+            engine_memory=how.engine_memory,
             resume=how.resume,
             progress=tell,
         )
@@ -198,31 +208,82 @@ def _setting(what: What, recipe_name: str) -> "Setting":
     if (what.tasks is None) == (what.env is None):
         raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
     if what.env is not None:
-        if what.tools or what.demonstrations or what.bare:
-            raise ConfigError("--tool, --demonstrations and --bare go with --tasks, not with --env")
+        if what.tools or what.demonstrations or what.bare or what.agent:
+            raise ConfigError(
+                "--tool, --demonstrations, --agent and --bare go with --tasks, not with --env"
+            )
         world = get_world(what.env)
         tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
         return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
     tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
     shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
     play = inputs.play_questions(bare=what.bare)
-    if what.tools:
+    if what.agent:
+        play = _as_agent(what, recipe)
+    elif what.tools:
         play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
     return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
 
 
+def _as_agent(what: What, recipe: "Recipe") -> "Play":
+    """Questions as an agent with these tools is asked them.
+
+    Raises:
+        ConfigError: If that does not go with what else was typed.
+    """
+    from forethought.valuefn.rl.worlds import play_as_agent
+
+    if what.bare or what.demonstrations:
+        raise ConfigError("--agent has prompts of its own: leave out --bare and --demonstrations")
+    if set(recipe.rewards) - {"outcome"}:
+        raise ConfigError(
+            "--agent pays 'outcome', 1 for a right answer, and writes no tags for other parts: add "
+            "--set 'rewards={outcome = 1.0}'"
+        )
+    return play_as_agent([_tool(name) for name in what.tools])
+
+
+def _engine(typed: str) -> "Engine":
+    """An engine by name.
+
+    Raises:
+        UnknownName: If there is none.
+    """
+    from forethought.valuefn.rl.engines import ENGINES
+
+    if typed not in ENGINES:
+        raise UnknownName("engine", typed, ENGINES)
+    return ENGINES[typed]
+
+
 def _recipe(what: What, name: str) -> "Recipe":
-    from forethought.agent.prefixes import PrefixBank
     from forethought.valuefn.rl.recipe import check_recipe, load_recipe
     from forethought.valuefn.rl.rows import RECIPES
 
     recipe = load_recipe(name, RECIPES, what.changes)
-    texts = tuple(what.prefixes)
-    if what.bank is not None:
-        texts += PrefixBank.load(what.bank).prefixes()
-    if not texts:
-        return recipe
-    return check_recipe(replace(recipe, prefixes=replace(recipe.prefixes, texts=texts)))
+    texts = (*recipe.prefixes.texts, *what.prefixes, *_of_bank(what.bank))
+    prefixes = replace(recipe.prefixes, texts=tuple(dict.fromkeys(texts)))
+    return check_recipe(replace(recipe, prefixes=prefixes))
+
+
+def _of_bank(typed: str | None) -> Sequence[str]:
+    """The prefixes of one behaviour in a bank.
+
+    Raises:
+        ConfigError: If the bank holds several and none is named.
+        DataError: If there is no such bank.
+        UnknownName: If there is no such behaviour in it.
+    """
+    if typed is None:
+        return ()
+    file, colon, name = typed.rpartition(":")
+    if not colon or Path(typed).is_file():
+        file, name = typed, ""
+    bank = PrefixBank.load(file)
+    if not name and len(bank) != 1:
+        known = " or ".join(f"--prefixes {file}:{one}" for one in sorted(bank))
+        raise ConfigError(f"{file} holds {len(bank)} behaviours; name one: {known or 'mine some'}")
+    return tuple(one.text for one in bank[name or next(iter(bank))])
 
 
 def _tools(names: Sequence[str]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import pytest
 pytest.importorskip("trl", reason="trl is not installed: extra rl")
 
 import torch
+from tiny_llama import tiny_tokenizer, write_tiny
 from tuning import write_small
 
 from forethought.agent.prefixes import PrefixBank
+from forethought.agent.trace import read_traces
 from forethought.valuefn.rl.store import read_rollouts
 
 Run = Any
@@ -131,6 +133,7 @@ def test_an_unfinished_training_is_checked_and_a_damaged_one_told(run: Run, plac
 
 def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
     PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
+    PrefixBank({"direct": ["Well"]}).save("one.json")
     typed = [
         "train",
         "policy",
@@ -142,9 +145,15 @@ def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
         "--tasks",
         "tasks.jsonl",
     ]
-    assert run(*typed, *SMALL, "--bank", "bank.json", "--set", "prefixes.share=0.5").code == 0
+    half = [*SMALL, "--set", "prefixes.share=0.5"]
+    assert run(*typed, *half, "--prefixes", "bank.json:direct", "--prefix", "Oh").code == 0
     prefixes = {row.rollout.prefix for row in read_rollouts(place / "out")}
-    assert prefixes == {"", "It is", "What"}
+    assert prefixes == {"", "It is", "So", "Oh"}
+    (place / "mine.toml").write_text('base = "tocorl"\nprefixes.texts = ["Own", "Well"]\n')
+    typed[2], typed[6] = "mine.toml", "other"
+    assert run(*typed, *half, "--prefixes", "one.json").code == 0
+    recipe = json.loads((place / "other" / "recipe.json").read_text())
+    assert recipe["prefixes"]["texts"] == ["Own", "Well"]  # the bank's stands beside, once
 
 
 def test_a_damaged_rollout_fails_loudly(run: Run, place: Path) -> None:
@@ -177,7 +186,34 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
     typed += ["--instances", "4", "--set", "rewards={outcome = 1.0}", "--set", "sampling.turns=2"]
     said = run(*typed, *SMALL, "--json")
     assert (said.code, said.err) == (0, "")
-    assert said.json["last"]["rewards/outcome/mean"] == 0.0
+    assert 0.0 <= said.json["last"]["rewards/outcome/mean"] <= 1.0
+    row = read_rollouts(place / "out")[0].rollout
+    assert len(row.fresh) == 1  # four letters are no reply: react asked for a repair
+
+
+def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> None:
+    write_tiny(place / "tiny", context=2048)
+    tokenizer = tiny_tokenizer()
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(place / "tiny")
+    train = ["train", "policy", "dr_grpo", "--model", "tiny", "--out", "out", "--env"]
+    train += ["signpost-v0", "--instances", "4", "--set", "rewards={outcome = 1.0}", *SMALL]
+    assert run(*train, "--set", "sampling.completion_tokens=900").code == 0
+    play = ["play", "signpost-v0", "--arm", "react", "--model", "local:out", "--episodes", "1"]
+    played = run(*play, "--out", "played", "--json")
+    assert (played.code, played.err) == (0, "")
+    (step,) = next(iter(read_traces(place / "played" / "traces.jsonl"))).steps[:1]
+    sign = step.observation
+    asked = {
+        len(one.prompt_ids)
+        for one in (row.rollout for row in read_rollouts(place / "out"))
+        if sign in tokenizer.decode(list(one.prompt_ids))
+    }
+    assert json.loads((place / "out" / "policy.json").read_text())["planner"] == "react"
+    usage = step.decision.usage["act"]
+    first = usage.prompt_tokens
+    assert step.decision.repairs == 0
+    assert asked <= {first}
 
 
 @pytest.mark.parametrize(
@@ -198,12 +234,17 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         (["--tasks", "tasks.jsonl", "--set", "rewards={exakt = 1.0}"], "did you mean 'exact'"),
         (["--tasks", "tasks.jsonl", "--model", "nowhere/at/all"], "no model at"),
         (["--tasks", "tasks.jsonl", "--resume"], "nothing to resume"),
-        (["--tasks", "tasks.jsonl", "--bank", "no.json"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "no.json"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "no.json:direct"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "bank.json"], "--prefixes bank.json:asking"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "bank.json:dirct"], "known: asking, direct"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "tasks.jsonl:a"], "is not a prefix bank"),
         (["--tasks", "tasks.jsonl", "--set", "loss.forced=shaped"], "forces none: give"),
         (["--env", "signpost-v0"], "has no answers for the reward 'exact'"),
     ],
 )
 def test_a_mistake_is_one_line(run: Run, place: Path, change: list[str], words: str) -> None:
+    PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
     (place / "bad.jsonl").write_text('{"answers": ["1"]}\n')
     (place / "twice.jsonl").write_text('{"id": "a", "question": "q"}\n' * 2)
     (place / "text.jsonl").write_text("question\n")

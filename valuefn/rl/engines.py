@@ -6,7 +6,7 @@ turns: prompts, forced prefixes and what was given go in as tokens, and the draw
 log-probabilities come back as the engine has them. Its draws do not repeat with the run's seed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,7 +16,9 @@ from forethought.valuefn.rl.writing import Ask, Sampler, Written, write_turn
 
 Engine = Literal["transformers", "vllm"]
 INSTALL_VLLM = "pip install 'forethought[rl]' 'trl[vllm]'"
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+ENGINES: Mapping[str, Engine] = MappingProxyType({"transformers": "transformers", "vllm": "vllm"})
+"""Engines by name, as typed."""
+ARGUMENTS: Mapping[Engine, Mapping[str, Any]] = MappingProxyType(
     {"transformers": {}, "vllm": {"use_vllm": True, "vllm_mode": "colocate"}}
 )
 """What TRL is told, by engine."""
@@ -98,15 +100,6 @@ def _length(ask: Ask, drawn: Sequence[int]) -> int:
     return next((n for n in range(1, most + 1) if ask.stopped(drawn[:n])), most)
 
 
-def _vllm(trainer: Any) -> Sampler:
-    return VllmSampler(trainer.vllm_generation)
-
-
-def _transformers(trainer: Any) -> Sampler:
-    return write_turn
-
-
-SAMPLERS: Mapping[str, Callable[[Any], Sampler]] = MappingProxyType(
-    {"transformers": _transformers, "vllm": _vllm}
-)
-"""What draws for a trainer of TRL's, by engine."""
+def sampler_of(trainer: Any) -> Sampler:
+    """What draws for a trainer of TRL's: the engine that it was told of."""
+    return VllmSampler(trainer.vllm_generation) if trainer.use_vllm else write_turn

@@ -250,9 +250,15 @@ def now(value: T | Awaitable[T]) -> T:
     async def wait() -> T:
         return await value
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_a_loop():
         return asyncio.run(wait())
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(asyncio.run, wait()).result()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from forethought.valuefn.rl.apart import ApartTrainer, padded
 from forethought.valuefn.rl.attribution import Sums, add_span_gradients, loss_terms, span_norms
 from forethought.valuefn.rl.checks import check_tokens
 from forethought.valuefn.rl.credit import TurnValues, turn_advantages
-from forethought.valuefn.rl.engines import SAMPLERS
+from forethought.valuefn.rl.engines import sampler_of
 from forethought.valuefn.rl.losses import INSTALL, Batch, Info, Norm, loss_mask, policy_loss
 from forethought.valuefn.rl.roller import Place, Roller, Setting
 from forethought.valuefn.rl.stages import Course
@@ -40,7 +40,6 @@ class PolicyTrainer(ApartTrainer):
         log: File that rollouts are written to; `None` for none.
         log_every: Batches of rollouts between two that are written.
         values: Values of turns, for `credit = "value"`.
-        engine: What draws the rollouts, a name of `SAMPLERS`.
         given: Passed to `GRPOTrainer`: model, args, train_dataset and so on.
 
     Raises:
@@ -55,7 +54,6 @@ class PolicyTrainer(ApartTrainer):
         log: Path | None = None,
         log_every: int = 10,
         values: TurnValues | None = None,
-        engine: str = "transformers",
         **given: Any,
     ) -> None:
         if setting.recipe.credit == "value" and values is None:
@@ -69,8 +67,7 @@ class PolicyTrainer(ApartTrainer):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
             super().__init__(reward_funcs=parts, rollout_func=self._roll_out, **given)
-        sampler = SAMPLERS[engine](self)
-        self._roller = Roller(setting, given["processing_class"], seed, sampler)
+        self._roller = Roller(setting, given["processing_class"], seed, sampler_of(self))
 
     def _send_telemetry(self) -> None:
         """Runs stay local."""

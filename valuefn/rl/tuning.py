@@ -143,7 +143,6 @@ def build_trainer(
         log=run.out / ROLLOUTS if run.log_rollouts else None,
         log_every=run.log_rollouts,
         values=values,
-        engine=run.engine,
         model=loaded.model,
         args=trl_arguments(setting.recipe, run),
         train_dataset=task_order(setting, run.seed),
