@@ -184,7 +184,9 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         "signpost-v0",
     ]
     typed += ["--instances", "4", "--set", "rewards={outcome = 1.0}", "--set", "sampling.turns=2"]
-    said = run(*typed, *SMALL, "--json")
+    short = run(*typed, *SMALL, "--set", "sampling.completion_tokens=200")
+    assert "no second turn fits; set it to about" in short.err
+    said = run(*typed, *SMALL, "--set", "sampling.completion_tokens=900", "--json")
     assert (said.code, said.err) == (0, "")
     assert 0.0 <= said.json["last"]["rewards/outcome/mean"] <= 1.0
     row = read_rollouts(place / "out")[0].rollout
@@ -202,18 +204,15 @@ def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> No
     play = ["play", "signpost-v0", "--arm", "react", "--model", "local:out", "--episodes", "1"]
     played = run(*play, "--out", "played", "--json")
     assert (played.code, played.err) == (0, "")
-    (step,) = next(iter(read_traces(place / "played" / "traces.jsonl"))).steps[:1]
-    sign = step.observation
-    asked = {
-        len(one.prompt_ids)
-        for one in (row.rollout for row in read_rollouts(place / "out"))
-        if sign in tokenizer.decode(list(one.prompt_ids))
-    }
+    step = read_traces(place / "played").traces[0].steps[0]
+    trained = tokenizer.decode(list(read_rollouts(place / "out")[0].rollout.prompt_ids))
+    begin, found, _ = trained.partition("The sign is ")
+    assert found
+    _, end = trained.split(".", 1)
+    asked = tokenizer.encode(f"{begin}{step.observation}{end}", add_special_tokens=False)
     assert json.loads((place / "out" / "policy.json").read_text())["planner"] == "react"
-    usage = step.decision.usage["act"]
-    first = usage.prompt_tokens
-    assert step.decision.repairs == 0
-    assert asked <= {first}
+    assert step.decision.repairs == 0  # a schema holds it to its form
+    assert step.decision.usage["act"].prompt_tokens == len(asked)
 
 
 @pytest.mark.parametrize(
@@ -261,3 +260,30 @@ def test_check_tokens_of_nothing(run: Run, place: Path) -> None:
     assert said.code == 2
     assert "no rollouts at" in said.err
     assert "Did you mean 'policy'" in run("train", "polcy").err
+
+
+def test_tasks_are_asked_as_an_agent_asks_them(run: Run, place: Path) -> None:
+    pytest.importorskip("pydantic_monty", reason="the sandbox is not installed: extra python")
+    typed = ["train", "policy", "grpo", "--model", "base", "--tasks", "tasks.jsonl", "--agent"]
+    typed += ["--out", "out", *SMALL]
+    assert "--agent pays 'outcome'" in run(*typed).err
+    typed += ["--set", "rewards={outcome = 1.0}"]
+    assert "--agent has prompts of its own" in run(*typed, "--bare").err
+    said = run(*typed, "--set", "sampling.completion_tokens=600", "--json")
+    assert (said.code, said.err) == (0, "")
+    prompt = "".join(
+        message["content"]
+        for message in json.loads((place / "out" / "policy.json").read_text())["messages"]
+    )
+    assert '{"answer": "TEXT"} to end' in prompt
+    assert "python" not in prompt
+    assert "does not fit a context of 1024" in run(*typed, "--tool", "python", "--out", "o").err
+
+
+def test_an_engine_that_is_not_there_is_told(run: Run, place: Path) -> None:
+    typed = ["train", "policy", "grpo", "--model", "nowhere/at/all", "--tasks", "tasks.jsonl"]
+    typed += ["--out", "out"]
+    assert "known: transformers, vllm" in run(*typed, "--engine", "vlm").err
+    said = run(*typed, "--engine", "vllm")
+    assert said.code == 2
+    assert "pip install 'forethought[rl]' 'trl[vllm]'" in said.err
