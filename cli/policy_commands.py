@@ -97,8 +97,9 @@ def train_policy(
     as_json: Json = False,
 ) -> None:
     """Fine-tune a local model by reinforcement learning; local: serves the result."""
-    from forethought.cli.tuning import How, What
+    from forethought.cli.tuning import How
     from forethought.cli.tuning import train_policy as run
+    from forethought.cli.tuning_what import What
 
     what = What(
         recipe=recipe,
@@ -166,8 +167,8 @@ def eval_policy(
     as_json: Json = False,
 ) -> None:
     """Measure what a policy does by itself, without a prefix, on tasks: best ones it never met."""
-    from forethought.cli.tuning import What
     from forethought.cli.tuning import eval_policy as run
+    from forethought.cli.tuning_what import What
 
     what = What(
         recipe=recipe,

@@ -1,31 +1,24 @@
-"""`train policy` and `check-tokens`: fine-tuning from the command line.
+"""`train policy`, `check-tokens` and `eval policy`: fine-tuning from the command line.
 
-Reads files and prints figures; how a policy is trained is the value package's part.
+Prints figures; what is trained is put together in `tuning_what`, and how is the value package's
+part.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from forethought.agent.attempts import Rate
 from forethought.agent.errors import ConfigError, UnknownName
-from forethought.agent.prefixes import PrefixBank
-from forethought.agent.protocols import Tool
 from forethought.cli.console import Screen, count, with_interval
-from forethought.envs.registry import get_world
-from forethought.tools import python, search
+from forethought.cli.tuning_what import What, setting_of
 
 if TYPE_CHECKING:
     from forethought.valuefn.rl.engines import Engine
-    from forethought.valuefn.rl.episodes import Play
-    from forethought.valuefn.rl.recipe import Recipe
-    from forethought.valuefn.rl.roller import Setting
 
-_TOOLS = ("python", "search:DIR")
-_FOUND = 3
-"""Passages that a search shows, as in ICRL."""
 _SHOWN = (
     ("reward", "reward"),
     ("free/reward", "reward, unprefixed"),
@@ -35,27 +28,21 @@ _SHOWN = (
     ("kl", "KL to the start"),
     ("entropy", "entropy"),
     ("completions/mean_length", "tokens that train, each"),
+    ("decisions/p_s/first", "right, first try"),
+    ("decisions/p_s/later", "right, later tries"),
+    ("decisions/stop_right", "right ones kept"),
+    ("decisions/retry_wrong", "wrong ones tried again"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class What:
-    """What a policy is trained or measured on, as typed."""
-
-    recipe: str | None
-    """`None` for the recipe that the model was trained by."""
-    changes: Sequence[str]
-    tasks: Path | None
-    env: str | None
-    instances: int
-    demonstrations: Path | None
-    tools: Sequence[str]
-    bare: bool
-    agent: bool = False
-    """Whether tasks are asked as an agent asks them."""
-    prefixes: Sequence[str] = ()
-    bank: str | None = None
-    """A bank's file, and behind a colon the behaviour."""
+_RATES = {
+    "sampling_first": "p_s, first try",
+    "sampling_later": "p_s, later tries",
+    "stop_right": "p_d|C, right ones kept",
+    "retry_wrong": "p_d|W, wrong ones tried again",
+    "improved": "wrong, tried again, then right",
+    "harmed": "right, tried again, then wrong",
+    "accuracy": "right in the end",
+}
+"""Fields of `DecisionRates`, and what they are called in a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,7 @@ class How:
 def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     """Fine-tune a model by a recipe, and say what became of it."""
     screen = Screen(as_json=as_json)
-    setting = _setting(what, what.recipe or "grpo")
+    setting = setting_of(what, what.recipe or "grpo")
     from forethought.valuefn.rl.folder import read_log
     from forethought.valuefn.rl.run import Run
     from forethought.valuefn.rl.tuning import tune
@@ -167,7 +154,7 @@ def eval_policy(
     from forethought.valuefn.rl.measure import measure_policy
 
     own = Path(model) / RECIPE
-    setting = _setting(what, what.recipe or (str(own) if own.is_file() else "grpo"))
+    setting = setting_of(what, what.recipe or (str(own) if own.is_file() else "grpo"))
     stages = len(setting.recipe.stages)
     if stage is not None and stage >= stages:
         raise ConfigError(f"--stage {stage}: the recipe has stages 0 to {stages - 1}")
@@ -184,6 +171,13 @@ def eval_policy(
     table = Table("reward", "mean [95 %]")
     for name, found in figures.rewards.items():
         table.add_row(name, with_interval(found.value, (found.low, found.high)))
+    rates = figures.decisions
+    for name, words in _RATES.items() if rates is not None else ():
+        rate: Rate = getattr(rates, name)
+        if rate.value is not None and rate.low is not None and rate.high is not None:
+            table.add_row(words, with_interval(rate.value, (rate.low, rate.high)))
+    if rates is not None and rates.predicted is not None:
+        table.add_row("right in the end, by the closed form", f"{rates.predicted:.3f}")
     screen.say(table)
     screen.result(
         {
@@ -195,52 +189,9 @@ def eval_policy(
                 name: {"mean": found.value, "ci95": [found.low, found.high]}
                 for name, found in figures.rewards.items()
             },
+            "decisions": None if rates is None else asdict(rates),
         }
     )
-
-
-def _setting(what: What, recipe_name: str) -> "Setting":
-    from forethought.valuefn.rl import inputs
-    from forethought.valuefn.rl.rewards import chosen_rewards
-    from forethought.valuefn.rl.roller import Setting
-
-    recipe = _recipe(what, recipe_name)
-    if (what.tasks is None) == (what.env is None):
-        raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
-    if what.env is not None:
-        if what.tools or what.demonstrations or what.bare or what.agent:
-            raise ConfigError(
-                "--tool, --demonstrations, --agent and --bare go with --tasks, not with --env"
-            )
-        world = get_world(what.env)
-        tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
-        return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
-    tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
-    shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
-    play = inputs.play_questions(bare=what.bare)
-    if what.agent:
-        play = _as_agent(what, recipe)
-    elif what.tools:
-        play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
-    return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
-
-
-def _as_agent(what: What, recipe: "Recipe") -> "Play":
-    """Questions as an agent with these tools is asked them.
-
-    Raises:
-        ConfigError: If that does not go with what else was typed.
-    """
-    from forethought.valuefn.rl.worlds import play_as_agent
-
-    if what.bare or what.demonstrations:
-        raise ConfigError("--agent has prompts of its own: leave out --bare and --demonstrations")
-    if set(recipe.rewards) - {"outcome"}:
-        raise ConfigError(
-            "--agent pays 'outcome', 1 for a right answer, and writes no tags for other parts: add "
-            "--set 'rewards={outcome = 1.0}'"
-        )
-    return play_as_agent([_tool(name) for name in what.tools])
 
 
 def _engine(typed: str) -> "Engine":
@@ -254,54 +205,6 @@ def _engine(typed: str) -> "Engine":
     if typed not in ENGINES:
         raise UnknownName("engine", typed, ENGINES)
     return ENGINES[typed]
-
-
-def _recipe(what: What, name: str) -> "Recipe":
-    from forethought.valuefn.rl.recipe import check_recipe, load_recipe
-    from forethought.valuefn.rl.rows import RECIPES
-
-    recipe = load_recipe(name, RECIPES, what.changes)
-    texts = (*recipe.prefixes.texts, *what.prefixes, *_of_bank(what.bank))
-    prefixes = replace(recipe.prefixes, texts=tuple(dict.fromkeys(texts)))
-    return check_recipe(replace(recipe, prefixes=prefixes))
-
-
-def _of_bank(typed: str | None) -> Sequence[str]:
-    """The prefixes of one behaviour in a bank.
-
-    Raises:
-        ConfigError: If the bank holds several and none is named.
-        DataError: If there is no such bank.
-        UnknownName: If there is no such behaviour in it.
-    """
-    if typed is None:
-        return ()
-    file, colon, name = typed.rpartition(":")
-    if not colon or Path(typed).is_file():
-        file, name = typed, ""
-    bank = PrefixBank.load(file)
-    if not name and len(bank) != 1:
-        known = " or ".join(f"--prefixes {file}:{one}" for one in sorted(bank))
-        raise ConfigError(f"{file} holds {len(bank)} behaviours; name one: {known or 'mine some'}")
-    return tuple(one.text for one in bank[name or next(iter(bank))])
-
-
-def _tools(names: Sequence[str]) -> dict[str, Any]:
-    from forethought.valuefn.rl.episodes import text_tool
-
-    return {tool.name: text_tool(tool) for tool in map(_tool, names)}
-
-
-def _tool(typed: str) -> Tool:
-    """`python`, or `search:DIR`, a folder of documents or an index of one."""
-    name, _colon, place = typed.partition(":")
-    if name == "search":
-        if not place:
-            raise ConfigError("--tool search needs what is searched: --tool search:DIR")
-        return search(place, count=_FOUND)
-    if typed != "python":
-        raise UnknownName("tool", typed, _TOOLS)
-    return python()
 
 
 def _table(first: Mapping[str, Any], last: Mapping[str, Any]) -> Table:

@@ -287,3 +287,17 @@ def test_an_engine_that_is_not_there_is_told(run: Run, place: Path) -> None:
     said = run(*typed, "--engine", "vllm")
     assert said.code == 2
     assert "pip install 'forethought[rl]' 'trl[vllm]'" in said.err
+
+
+def test_decisions_are_trained_and_measured(run: Run, place: Path) -> None:
+    typed = ["--model", "base", "--tasks", "tasks.jsonl", "--out", "out", *SMALL]
+    train = ["train", "policy", "decision-sampling", *typed]
+    assert "answers and decides in prompts of its own" in run(*train, "--bare").err
+    said = run(*train, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert "decisions/p_s/first" in said.json["last"]
+    measured = ["eval", "policy", "out", "--tasks", "tasks.jsonl", "--device", "cpu"]
+    rates = run(*measured, "--json").json["decisions"]
+    assert rates["sampling_first"] == rates["accuracy"]  # four letters hold no decision
+    assert (rates["questions"], rates["forced"]) == (5, 5)
+    assert "p_s, first try" in run(*measured).out

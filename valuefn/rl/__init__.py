@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from forethought.valuefn.rl.measure import measure_policy
     from forethought.valuefn.rl.recipe import load_recipe
+    from forethought.valuefn.rl.retries import RetryQuestion, attempts_of
     from forethought.valuefn.rl.rewards import Task, chosen_rewards
     from forethought.valuefn.rl.roller import Setting
     from forethought.valuefn.rl.rollouts import generate
@@ -30,11 +31,13 @@ __all__ = [
     "RECIPES",
     "Demonstration",
     "Question",
+    "RetryQuestion",
     "Run",
     "Setting",
     "Task",
     "ToolQuestion",
     "WorldEpisode",
+    "attempts_of",
     "check_tokens",
     "chosen_rewards",
     "critic_values",
@@ -56,6 +59,7 @@ __getattr__, __dir__ = lazy(
         "episodes": ("Demonstration", "Question", "ToolQuestion"),
         "measure": ("measure_policy",),
         "recipe": ("load_recipe",),
+        "retries": ("RetryQuestion", "attempts_of"),
         "rewards": ("Task", "chosen_rewards"),
         "roller": ("Setting",),
         "rollouts": ("generate",),

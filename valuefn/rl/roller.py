@@ -11,6 +11,7 @@ from typing import Any
 
 from forethought.valuefn.rl.episodes import Demonstration, Play
 from forethought.valuefn.rl.recipe import Recipe, members_prefixed
+from forethought.valuefn.rl.retries import Attempts
 from forethought.valuefn.rl.rewards import Reward, Task, score
 from forethought.valuefn.rl.rollouts import Start, generate
 from forethought.valuefn.rl.stages import Course
@@ -49,6 +50,9 @@ class Setting:
     """The parts that the recipe weighs."""
     demonstrations: Sequence[Demonstration] = ()
     """A stage shows the first ones of them."""
+    attempts: Attempts | None = None
+    """Reads graded attempts, where the policy decides to stop or to try again: their rates are then
+    told."""
 
 
 class Roller:

@@ -20,6 +20,7 @@ from forethought.valuefn.rl.checks import check_tokens
 from forethought.valuefn.rl.credit import TurnValues, turn_advantages
 from forethought.valuefn.rl.engines import sampler_of
 from forethought.valuefn.rl.losses import INSTALL, Batch, Info, Norm, loss_mask, policy_loss
+from forethought.valuefn.rl.retries import rate_values
 from forethought.valuefn.rl.roller import Place, Roller, Setting
 from forethought.valuefn.rl.stages import Course
 from forethought.valuefn.rl.store import append_rollouts, keep_lines
@@ -226,6 +227,7 @@ class PolicyTrainer(ApartTrainer):
             totals = [total_reward(one.rewards, recipe.rewards) for one in some]
             self._count(f"{name}/reward", totals)
             self._count(f"{name}/success", [one.rewards[recipe.success_part] for one in some])
+        self._tell_decisions([one for one in rollouts if not one.prefixed])
         kinds = [kind for one in rollouts for kind in one.kinds]
         for kind in Kind:
             self._count(f"tokens/{kind.name.lower()}", [float(kind == found) for found in kinds])
@@ -245,6 +247,15 @@ class PolicyTrainer(ApartTrainer):
         if len(recipe.stages) > 1 or recipe.stages[0].demonstrations:
             self._metrics["train"]["stage"].append(float(self.course.number))
             self._metrics["train"]["demonstrations"].append(float(self.course.stage.demonstrations))
+
+    def _tell_decisions(self, free: Sequence[Rollout]) -> None:
+        """Sampling and deciding apart, of the unprefixed policy."""
+        read = self.setting.attempts
+        if read is None:
+            return
+        rounds = [read(one, self.setting.tasks[one.task]) for one in free]
+        for name, values in rate_values(rounds).items():
+            self._count(f"decisions/{name}", values)
 
     def _tell_loss(
         self, batch: Batch, info: Info, entropies: Tensor, inputs: dict[str, Any]
