@@ -2,6 +2,7 @@ import inspect
 import json
 import math
 import os
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.store import read_rollouts
 from forethought.valuefn.rl.tokens import Kind
 from forethought.valuefn.rl.tuning import build_trainer, tune
+from forethought.valuefn.rl.writing import Ask
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing")
 TOKENIZER = char_tokenizer()
@@ -242,8 +244,8 @@ class Given:
         return prompts, [drawn] * count, [logprobs] * count, [tokens] * count
 
 
-def _ask(room: int = 9) -> Any:
-    return engines.Ask([5, 6], room, Any, lambda drawn: drawn[-1] == 3, ("x",), frozenset({1}))
+def _ask(room: int = 9) -> Ask:
+    return Ask([5, 6], room, random.Random(0), lambda drawn: drawn[-1] == 3, ("x",), frozenset({1}))
 
 
 def test_a_turn_is_cut_where_it_ends() -> None:
