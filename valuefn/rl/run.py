@@ -5,12 +5,12 @@ Nothing here changes what is learned, but for rounding. Trains nothing.
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forethought.agent.errors import ConfigError, needs
+from forethought.agent.errors import ConfigError, MissingExtra, UnknownName, needs
 from forethought.valuefn.rl.engines import ARGUMENTS, Engine
 from forethought.valuefn.rl.folder import CHECKPOINTS
 from forethought.valuefn.rl.losses import INSTALL
@@ -21,6 +21,7 @@ with needs("fine-tuning", INSTALL):
     import peft
     from accelerate import PartialState
     from datasets import Dataset
+    from transformers import integrations
     from trl import GRPOConfig
 
 Progress = Callable[[str, int, int], None]
@@ -53,6 +54,22 @@ class Run:
     """Share of a GPU's memory that vLLM takes, 0 to 1."""
     resume: bool = False
     progress: Progress | None = field(default=None, compare=False)
+
+
+def check_reports(names: Sequence[str]) -> None:
+    """See whether TRL can report where it is told to.
+
+    Raises:
+        MissingExtra: If what it reports to is not installed.
+        UnknownName: If there is no such place.
+    """
+    places: Any = integrations
+    there = places.get_available_reporting_integrations()
+    for name in names:
+        if name not in places.INTEGRATION_TO_CALLBACK:
+            raise UnknownName("place to report to", name, places.INTEGRATION_TO_CALLBACK)
+        if name not in there:
+            raise MissingExtra(f"reporting to {name}", f"pip install {name}")
 
 
 def trl_arguments(recipe: Recipe, run: Run) -> Any:

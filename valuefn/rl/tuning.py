@@ -34,7 +34,7 @@ from forethought.valuefn.rl.ready import check_ready
 from forethought.valuefn.rl.recipe import Recipe, as_plain
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rollouts import end_tokens
-from forethought.valuefn.rl.run import Run, lora_config, task_order, trl_arguments
+from forethought.valuefn.rl.run import Run, check_reports, lora_config, task_order, trl_arguments
 from forethought.valuefn.rl.store import FILE as ROLLOUTS
 from forethought.valuefn.rl.store import keep_lines
 from forethought.valuefn.rl.trainer import PolicyTrainer
@@ -131,9 +131,11 @@ def build_trainer(
 
     Raises:
         ConfigError: If something cannot work.
-        MissingExtra: If TRL is not installed, or the engine is not.
+        MissingExtra: If TRL, the engine or what is reported to is not installed.
+        UnknownName: If there is no such place to report to.
     """
     check_engine(run.engine)
+    check_reports(run.report_to)
     loaded = load(Settings(source=resolve(os.fspath(model)), device="cpu", dtype="float32"))
     check_ready(loaded.model, loaded.tokenizer, setting)
     ends = end_tokens(loaded.model, loaded.tokenizer)

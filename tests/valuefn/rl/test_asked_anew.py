@@ -198,7 +198,7 @@ def test_parts_put_back_stand_where_they_stood() -> None:
     assert entropies is beside is None
 
 
-def test_a_split_update_is_the_same_and_a_resumed_training_too(base: Path, tmp_path: Path) -> None:
+def test_a_split_update_is_the_same(base: Path, tmp_path: Path) -> None:
     recipe = replace(TINY, loss=Loss(beta=0.05, reduce="token"), attribution=1, steps=3)
     run = Run(tmp_path / "8", device="cpu", part=8, log_rollouts=1, save_every=1, keep=9)
     tune(base, _setting(recipe), run)
