@@ -191,6 +191,8 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
     assert 0.0 <= said.json["last"]["rewards/outcome/mean"] <= 1.0
     row = read_rollouts(place / "out")[0].rollout
     assert len(row.fresh) == 1  # four letters are no reply: react asked for a repair
+    assert run("check-tokens", "out").code == 0
+    assert "asked anew" in (place / "out" / "tokens.html").read_text()
 
 
 def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> None:
