@@ -30,6 +30,9 @@ Tools = Annotated[
     typer.Option("--tool", help="What the policy may call: python, search:DIR.", metavar="NAME"),
 ]
 Bare = Annotated[bool, typer.Option("--bare", help="The prompt is the question alone.")]
+AsAgent = Annotated[
+    bool, typer.Option("--agent", help="Prompts and tools as an Agent has them, in place of tags.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, as in loss.beta=0.001.", metavar="KEY=VALUE"),
@@ -56,12 +59,16 @@ def train_policy(
     demonstrations: Demonstrations = None,
     tools: Tools = None,
     bare: Bare = False,
+    agent: AsAgent = False,
     prefixes: Annotated[
         list[str] | None,
         typer.Option("--prefix", help="An opening to force, for tocorl.", metavar="TEXT"),
     ] = None,
     bank: Annotated[
-        Path | None, typer.Option(help="A bank of prefixes, as mined from traces.", metavar="FILE")
+        str | None,
+        typer.Option(
+            "--prefixes", help="Prefixes of a behaviour in a bank file.", metavar="BANK[:NAME]"
+        ),
     ] = None,
     changes: Settings = None,
     seed: Seed = 0,
@@ -80,12 +87,19 @@ def train_policy(
         int | None, typer.Option(min=1, help="Rank of LoRA adapters; all weights without it.")
     ] = None,
     device: Device = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What writes rollouts: transformers, or vllm.", metavar="NAME")
+    ] = "transformers",
+    engine_memory: Annotated[
+        float, typer.Option(min=0.05, max=0.95, help="Share of a GPU's memory for vllm.")
+    ] = 0.3,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Fine-tune a local model by reinforcement learning; local: serves the result."""
-    from forethought.cli.tuning import How, What
+    from forethought.cli.tuning import How
     from forethought.cli.tuning import train_policy as run
+    from forethought.cli.tuning_what import What
 
     what = What(
         recipe=recipe,
@@ -96,6 +110,7 @@ def train_policy(
         demonstrations=demonstrations,
         tools=tools or [],
         bare=bare,
+        agent=agent,
         prefixes=prefixes or [],
         bank=bank,
     )
@@ -108,6 +123,8 @@ def train_policy(
         report_to=report_to or [],
         lora=lora,
         device=device,
+        engine=engine,
+        engine_memory=engine_memory,
         resume=resume,
     )
     run(model, what, how, as_json=as_json)
@@ -135,6 +152,7 @@ def eval_policy(
     demonstrations: Demonstrations = None,
     tools: Tools = None,
     bare: Bare = False,
+    agent: AsAgent = False,
     recipe: Annotated[
         str | None,
         typer.Option(help="Whose sampling and rewards; by default the model's own.", metavar="R"),
@@ -149,8 +167,8 @@ def eval_policy(
     as_json: Json = False,
 ) -> None:
     """Measure what a policy does by itself, without a prefix, on tasks: best ones it never met."""
-    from forethought.cli.tuning import What
     from forethought.cli.tuning import eval_policy as run
+    from forethought.cli.tuning_what import What
 
     what = What(
         recipe=recipe,
@@ -161,5 +179,6 @@ def eval_policy(
         demonstrations=demonstrations,
         tools=tools or [],
         bare=bare,
+        agent=agent,
     )
     run(model, what, each=each, stage=stage, seed=seed, device=device, as_json=as_json)

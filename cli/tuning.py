@@ -1,28 +1,24 @@
-"""`train policy` and `check-tokens`: fine-tuning from the command line.
+"""`train policy`, `check-tokens` and `eval policy`: fine-tuning from the command line.
 
-Reads files and prints figures; how a policy is trained is the value package's part.
+Prints figures; what is trained is put together in `tuning_what`, and how is the value package's
+part.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from forethought.agent.attempts import Rate
 from forethought.agent.errors import ConfigError, UnknownName
-from forethought.agent.protocols import Tool
 from forethought.cli.console import Screen, count, with_interval
-from forethought.envs.registry import get_world
-from forethought.tools import python, search
+from forethought.cli.tuning_what import What, setting_of
 
 if TYPE_CHECKING:
-    from forethought.valuefn.rl.recipe import Recipe
-    from forethought.valuefn.rl.roller import Setting
+    from forethought.valuefn.rl.engines import Engine
 
-_TOOLS = ("python", "search:DIR")
-_FOUND = 3
-"""Passages that a search shows, as in ICRL."""
 _SHOWN = (
     ("reward", "reward"),
     ("free/reward", "reward, unprefixed"),
@@ -32,24 +28,21 @@ _SHOWN = (
     ("kl", "KL to the start"),
     ("entropy", "entropy"),
     ("completions/mean_length", "tokens that train, each"),
+    ("decisions/p_s/first", "right, first try"),
+    ("decisions/p_s/later", "right, later tries"),
+    ("decisions/stop_right", "right ones kept"),
+    ("decisions/retry_wrong", "wrong ones tried again"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class What:
-    """What a policy is trained or measured on, as typed."""
-
-    recipe: str | None
-    """`None` for the recipe that the model was trained by."""
-    changes: Sequence[str]
-    tasks: Path | None
-    env: str | None
-    instances: int
-    demonstrations: Path | None
-    tools: Sequence[str]
-    bare: bool
-    prefixes: Sequence[str] = ()
-    bank: Path | None = None
+_RATES = {
+    "sampling_first": "p_s, first try",
+    "sampling_later": "p_s, later tries",
+    "stop_right": "p_d|C, right ones kept",
+    "retry_wrong": "p_d|W, wrong ones tried again",
+    "improved": "wrong, tried again, then right",
+    "harmed": "right, tried again, then wrong",
+    "accuracy": "right in the end",
+}
+"""Fields of `DecisionRates`, and what they are called in a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +57,15 @@ class How:
     report_to: Sequence[str]
     lora: int | None
     device: str
+    engine: str
+    engine_memory: float
     resume: bool
 
 
 def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     """Fine-tune a model by a recipe, and say what became of it."""
     screen = Screen(as_json=as_json)
-    setting = _setting(what, what.recipe or "grpo")
+    setting = setting_of(what, what.recipe or "grpo")
     from forethought.valuefn.rl.folder import read_log
     from forethought.valuefn.rl.run import Run
     from forethought.valuefn.rl.tuning import tune
@@ -85,6 +80,8 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
             report_to=tuple(how.report_to),
             lora=None if how.lora is None else {"r": how.lora, "target_modules": "all-linear"},
             device=how.device,
+            engine=_engine(how.engine),
+            engine_memory=how.engine_memory,
             resume=how.resume,
             progress=tell,
         )
@@ -157,7 +154,7 @@ def eval_policy(
     from forethought.valuefn.rl.measure import measure_policy
 
     own = Path(model) / RECIPE
-    setting = _setting(what, what.recipe or (str(own) if own.is_file() else "grpo"))
+    setting = setting_of(what, what.recipe or (str(own) if own.is_file() else "grpo"))
     stages = len(setting.recipe.stages)
     if stage is not None and stage >= stages:
         raise ConfigError(f"--stage {stage}: the recipe has stages 0 to {stages - 1}")
@@ -174,6 +171,13 @@ def eval_policy(
     table = Table("reward", "mean [95 %]")
     for name, found in figures.rewards.items():
         table.add_row(name, with_interval(found.value, (found.low, found.high)))
+    rates = figures.decisions
+    for name, words in _RATES.items() if rates is not None else ():
+        rate: Rate = getattr(rates, name)
+        if rate.value is not None and rate.low is not None and rate.high is not None:
+            table.add_row(words, with_interval(rate.value, (rate.low, rate.high)))
+    if rates is not None and rates.predicted is not None:
+        table.add_row("right in the end, by the closed form", f"{rates.predicted:.3f}")
     screen.say(table)
     screen.result(
         {
@@ -185,62 +189,22 @@ def eval_policy(
                 name: {"mean": found.value, "ci95": [found.low, found.high]}
                 for name, found in figures.rewards.items()
             },
+            "decisions": None if rates is None else asdict(rates),
         }
     )
 
 
-def _setting(what: What, recipe_name: str) -> "Setting":
-    from forethought.valuefn.rl import inputs
-    from forethought.valuefn.rl.rewards import chosen_rewards
-    from forethought.valuefn.rl.roller import Setting
+def _engine(typed: str) -> "Engine":
+    """An engine by name.
 
-    recipe = _recipe(what, recipe_name)
-    if (what.tasks is None) == (what.env is None):
-        raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
-    if what.env is not None:
-        if what.tools or what.demonstrations or what.bare:
-            raise ConfigError("--tool, --demonstrations and --bare go with --tasks, not with --env")
-        world = get_world(what.env)
-        tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
-        return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
-    tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
-    shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
-    play = inputs.play_questions(bare=what.bare)
-    if what.tools:
-        play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
-    return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
+    Raises:
+        UnknownName: If there is none.
+    """
+    from forethought.valuefn.rl.engines import ENGINES
 
-
-def _recipe(what: What, name: str) -> "Recipe":
-    from forethought.agent.prefixes import PrefixBank
-    from forethought.valuefn.rl.recipe import check_recipe, load_recipe
-    from forethought.valuefn.rl.rows import RECIPES
-
-    recipe = load_recipe(name, RECIPES, what.changes)
-    texts = tuple(what.prefixes)
-    if what.bank is not None:
-        texts += PrefixBank.load(what.bank).prefixes()
-    if not texts:
-        return recipe
-    return check_recipe(replace(recipe, prefixes=replace(recipe.prefixes, texts=texts)))
-
-
-def _tools(names: Sequence[str]) -> dict[str, Any]:
-    from forethought.valuefn.rl.episodes import text_tool
-
-    return {tool.name: text_tool(tool) for tool in map(_tool, names)}
-
-
-def _tool(typed: str) -> Tool:
-    """`python`, or `search:DIR`, a folder of documents or an index of one."""
-    name, _colon, place = typed.partition(":")
-    if name == "search":
-        if not place:
-            raise ConfigError("--tool search needs what is searched: --tool search:DIR")
-        return search(place, count=_FOUND)
-    if typed != "python":
-        raise UnknownName("tool", typed, _TOOLS)
-    return python()
+    if typed not in ENGINES:
+        raise UnknownName("engine", typed, ENGINES)
+    return ENGINES[typed]
 
 
 def _table(first: Mapping[str, Any], last: Mapping[str, Any]) -> Table:

@@ -8,9 +8,11 @@ import pytest
 pytest.importorskip("trl", reason="trl is not installed: extra rl")
 
 import torch
+from tiny_llama import tiny_tokenizer, write_tiny
 from tuning import write_small
 
 from forethought.agent.prefixes import PrefixBank
+from forethought.agent.trace import read_traces
 from forethought.valuefn.rl.store import read_rollouts
 
 Run = Any
@@ -131,6 +133,7 @@ def test_an_unfinished_training_is_checked_and_a_damaged_one_told(run: Run, plac
 
 def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
     PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
+    PrefixBank({"direct": ["Well"]}).save("one.json")
     typed = [
         "train",
         "policy",
@@ -142,9 +145,15 @@ def test_prefixes_of_a_bank_are_forced(run: Run, place: Path) -> None:
         "--tasks",
         "tasks.jsonl",
     ]
-    assert run(*typed, *SMALL, "--bank", "bank.json", "--set", "prefixes.share=0.5").code == 0
+    half = [*SMALL, "--set", "prefixes.share=0.5"]
+    assert run(*typed, *half, "--prefixes", "bank.json:direct", "--prefix", "Oh").code == 0
     prefixes = {row.rollout.prefix for row in read_rollouts(place / "out")}
-    assert prefixes == {"", "It is", "What"}
+    assert prefixes == {"", "It is", "So", "Oh"}
+    (place / "mine.toml").write_text('base = "tocorl"\nprefixes.texts = ["Own", "Well"]\n')
+    typed[2], typed[6] = "mine.toml", "other"
+    assert run(*typed, *half, "--prefixes", "one.json").code == 0
+    recipe = json.loads((place / "other" / "recipe.json").read_text())
+    assert recipe["prefixes"]["texts"] == ["Own", "Well"]  # the bank's stands beside, once
 
 
 def test_a_damaged_rollout_fails_loudly(run: Run, place: Path) -> None:
@@ -175,9 +184,37 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         "signpost-v0",
     ]
     typed += ["--instances", "4", "--set", "rewards={outcome = 1.0}", "--set", "sampling.turns=2"]
-    said = run(*typed, *SMALL, "--json")
+    short = run(*typed, *SMALL, "--set", "sampling.completion_tokens=200")
+    assert "no second turn fits; set it to about" in short.err
+    said = run(*typed, *SMALL, "--set", "sampling.completion_tokens=900", "--json")
     assert (said.code, said.err) == (0, "")
-    assert said.json["last"]["rewards/outcome/mean"] == 0.0
+    assert 0.0 <= said.json["last"]["rewards/outcome/mean"] <= 1.0
+    row = read_rollouts(place / "out")[0].rollout
+    assert len(row.fresh) == 1  # four letters are no reply: react asked for a repair
+    assert run("check-tokens", "out").code == 0
+    assert "asked anew" in (place / "out" / "tokens.html").read_text()
+
+
+def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> None:
+    write_tiny(place / "tiny", context=2048)
+    tokenizer = tiny_tokenizer()
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(place / "tiny")
+    train = ["train", "policy", "dr_grpo", "--model", "tiny", "--out", "out", "--env"]
+    train += ["signpost-v0", "--instances", "4", "--set", "rewards={outcome = 1.0}", *SMALL]
+    assert run(*train, "--set", "sampling.completion_tokens=900").code == 0
+    play = ["play", "signpost-v0", "--arm", "react", "--model", "local:out", "--episodes", "1"]
+    played = run(*play, "--out", "played", "--json")
+    assert (played.code, played.err) == (0, "")
+    step = read_traces(place / "played").traces[0].steps[0]
+    trained = tokenizer.decode(list(read_rollouts(place / "out")[0].rollout.prompt_ids))
+    begin, found, _ = trained.partition("The sign is ")
+    assert found
+    _, end = trained.split(".", 1)
+    asked = tokenizer.encode(f"{begin}{step.observation}{end}", add_special_tokens=False)
+    assert json.loads((place / "out" / "policy.json").read_text())["planner"] == "react"
+    assert step.decision.repairs == 0  # a schema holds it to its form
+    assert step.decision.usage["act"].prompt_tokens == len(asked)
 
 
 @pytest.mark.parametrize(
@@ -198,12 +235,17 @@ def test_a_world_trains_a_policy(run: Run, place: Path) -> None:
         (["--tasks", "tasks.jsonl", "--set", "rewards={exakt = 1.0}"], "did you mean 'exact'"),
         (["--tasks", "tasks.jsonl", "--model", "nowhere/at/all"], "no model at"),
         (["--tasks", "tasks.jsonl", "--resume"], "nothing to resume"),
-        (["--tasks", "tasks.jsonl", "--bank", "no.json"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "no.json"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "no.json:direct"], "no.json"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "bank.json"], "--prefixes bank.json:asking"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "bank.json:dirct"], "known: asking, direct"),
+        (["--tasks", "tasks.jsonl", "--prefixes", "tasks.jsonl:a"], "is not a prefix bank"),
         (["--tasks", "tasks.jsonl", "--set", "loss.forced=shaped"], "forces none: give"),
         (["--env", "signpost-v0"], "has no answers for the reward 'exact'"),
     ],
 )
 def test_a_mistake_is_one_line(run: Run, place: Path, change: list[str], words: str) -> None:
+    PrefixBank({"direct": ["It is", "So"], "asking": ["What"]}).save("bank.json")
     (place / "bad.jsonl").write_text('{"answers": ["1"]}\n')
     (place / "twice.jsonl").write_text('{"id": "a", "question": "q"}\n' * 2)
     (place / "text.jsonl").write_text("question\n")
@@ -220,3 +262,44 @@ def test_check_tokens_of_nothing(run: Run, place: Path) -> None:
     assert said.code == 2
     assert "no rollouts at" in said.err
     assert "Did you mean 'policy'" in run("train", "polcy").err
+
+
+def test_tasks_are_asked_as_an_agent_asks_them(run: Run, place: Path) -> None:
+    pytest.importorskip("pydantic_monty", reason="the sandbox is not installed: extra python")
+    typed = ["train", "policy", "grpo", "--model", "base", "--tasks", "tasks.jsonl", "--agent"]
+    typed += ["--out", "out", *SMALL]
+    assert "--agent pays 'outcome'" in run(*typed).err
+    typed += ["--set", "rewards={outcome = 1.0}"]
+    assert "--agent has prompts of its own" in run(*typed, "--bare").err
+    said = run(*typed, "--set", "sampling.completion_tokens=600", "--json")
+    assert (said.code, said.err) == (0, "")
+    prompt = "".join(
+        message["content"]
+        for message in json.loads((place / "out" / "policy.json").read_text())["messages"]
+    )
+    assert '{"answer": "TEXT"} to end' in prompt
+    assert "python" not in prompt
+    assert "does not fit a context of 1024" in run(*typed, "--tool", "python", "--out", "o").err
+
+
+def test_an_engine_that_is_not_there_is_told(run: Run, place: Path) -> None:
+    typed = ["train", "policy", "grpo", "--model", "nowhere/at/all", "--tasks", "tasks.jsonl"]
+    typed += ["--out", "out"]
+    assert "known: transformers, vllm" in run(*typed, "--engine", "vlm").err
+    said = run(*typed, "--engine", "vllm")
+    assert said.code == 2
+    assert "pip install 'forethought[rl]' 'trl[vllm]'" in said.err
+
+
+def test_decisions_are_trained_and_measured(run: Run, place: Path) -> None:
+    typed = ["--model", "base", "--tasks", "tasks.jsonl", "--out", "out", *SMALL]
+    train = ["train", "policy", "decision-sampling", *typed]
+    assert "answers and decides in prompts of its own" in run(*train, "--bare").err
+    said = run(*train, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert "decisions/p_s/first" in said.json["last"]
+    measured = ["eval", "policy", "out", "--tasks", "tasks.jsonl", "--device", "cpu"]
+    rates = run(*measured, "--json").json["decisions"]
+    assert rates["sampling_first"] == rates["accuracy"]  # four letters hold no decision
+    assert (rates["questions"], rates["forced"]) == (5, 5)
+    assert "p_s, first try" in run(*measured).out

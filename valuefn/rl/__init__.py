@@ -15,26 +15,29 @@ if TYPE_CHECKING:
         Demonstration,
         Question,
         ToolQuestion,
-        WorldEpisode,
     )
     from forethought.valuefn.rl.measure import measure_policy
     from forethought.valuefn.rl.recipe import load_recipe
+    from forethought.valuefn.rl.retries import RetryQuestion, attempts_of
     from forethought.valuefn.rl.rewards import Task, chosen_rewards
     from forethought.valuefn.rl.roller import Setting
     from forethought.valuefn.rl.rollouts import generate
     from forethought.valuefn.rl.rows import RECIPES
     from forethought.valuefn.rl.run import Run
     from forethought.valuefn.rl.tuning import tune
+    from forethought.valuefn.rl.worlds import WorldEpisode, play_as_agent
 
 __all__ = [
     "RECIPES",
     "Demonstration",
     "Question",
+    "RetryQuestion",
     "Run",
     "Setting",
     "Task",
     "ToolQuestion",
     "WorldEpisode",
+    "attempts_of",
     "check_tokens",
     "chosen_rewards",
     "critic_values",
@@ -42,6 +45,7 @@ __all__ = [
     "load_card",
     "load_recipe",
     "measure_policy",
+    "play_as_agent",
     "tune",
 ]
 
@@ -52,14 +56,16 @@ __getattr__, __dir__ = lazy(
         "card": ("load_card",),
         "checks": ("check_tokens",),
         "credit": ("critic_values",),
-        "episodes": ("Demonstration", "Question", "ToolQuestion", "WorldEpisode"),
+        "episodes": ("Demonstration", "Question", "ToolQuestion"),
         "measure": ("measure_policy",),
         "recipe": ("load_recipe",),
+        "retries": ("RetryQuestion", "attempts_of"),
         "rewards": ("Task", "chosen_rewards"),
         "roller": ("Setting",),
         "rollouts": ("generate",),
         "rows": ("RECIPES",),
         "run": ("Run",),
         "tuning": ("tune",),
+        "worlds": ("WorldEpisode", "play_as_agent"),
     },
 )

@@ -18,6 +18,7 @@ from forethought.agent.types import Message, Request
 from forethought.valuefn.rl.recipe import as_plain
 from forethought.valuefn.rl.rewards import Task
 from forethought.valuefn.rl.roller import Setting
+from forethought.valuefn.rl.worlds import WorldEpisode
 
 FILE = "policy.json"
 VERSION = 1
@@ -42,7 +43,10 @@ class PolicyCard:
     stop: tuple[str, ...] = ()
     """Texts that end a turn."""
     tool_format: Mapping[str, str] = field(default_factory=dict)
-    """How calls, results and answers are written; empty where there are no tools."""
+    """How calls, results and answers are written; empty where no tools are called by tags."""
+    planner: str = ""
+    """Whose prompts it was trained on, where the agent itself played: that planner asks it as it
+    was trained, and `messages` are an example. Empty where `messages` say it all."""
     temperature: float = 1.0
     """Of its rollouts."""
     turn_tokens: int = 256
@@ -92,6 +96,7 @@ def make_card(
         messages=messages,
         stop=episode.stop,
         tool_format=getattr(episode, "tool_format", {}),
+        planner=episode.planner.name if isinstance(episode, WorldEpisode) else "",
         temperature=recipe.sampling.temperature,
         turn_tokens=recipe.sampling.turn_tokens,
         updates=updates,

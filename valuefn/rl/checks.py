@@ -87,6 +87,12 @@ def _check_lengths(rollout: Rollout, mask: Sequence[int], where: str) -> None:
     ends = (0, *rollout.ends)
     rising = all(a <= b for a, b in pairwise(ends))
     _require(rising and ends[-1] <= wanted, f"{where} has turns that end outside its tokens")
+    edges = (0, *rollout.fresh, wanted)
+    _require(
+        all(a < b for a, b in pairwise(edges))
+        and all(rollout.kinds[at] == Kind.GIVEN for at in rollout.fresh),
+        f"{where} has new prompts that do not begin with a given token inside its completion",
+    )
 
 
 def _check_logprobs(rollout: Rollout, where: str) -> None:
@@ -117,16 +123,23 @@ def _check_mask(
 
 def _check_seen(rollout: Rollout, fed: Sequence[int] | None, where: str) -> None:
     whole = rollout.prompt_ids + rollout.completion_ids
-    for what, ids in (("the model saw", rollout.seen), ("the update is fed", fed)):
+    pairs = (("the model saw", _read(rollout), rollout.seen), ("the update is fed", whole, fed))
+    for what, wanted, ids in pairs:
         if not ids:
             continue
-        # the last token drawn is never read while generating
-        short = what == "the model saw" and len(ids) == len(whole) - 1
-        differs = _first_difference(whole[: len(ids)] if short else whole, tuple(ids))
+        differs = _first_difference(wanted, tuple(ids))
         _require(
             differs is None,
             f"{where}: the recorded tokens and those {what} differ at token {differs}",
         )
+
+
+def _read(rollout: Rollout) -> tuple[int, ...]:
+    """What was read while generating: all but the last token drawn after each prompt."""
+    whole = rollout.prompt_ids + rollout.completion_ids
+    first = len(rollout.prompt_ids)
+    edges = (0, *(first + at for at in rollout.fresh), len(whole))
+    return tuple(token for a, b in pairwise(edges) for token in whole[a : b - 1])
 
 
 def _first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:

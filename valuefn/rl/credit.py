@@ -47,8 +47,8 @@ def turn_advantages(
 def critic_values(critic: ValueFunction, goal: Goal) -> TurnValues:
     """Values of a trained head: the chance of a goal after each turn, times the goal's weight.
 
-    The state is the question and all that was said and given before the turn; the turn is the
-    thought.
+    The state is the question and all that was said and given before the turn, or the turn's own
+    prompt where the policy is asked anew; the turn is the thought.
 
     Args:
         critic: A head or a control.
@@ -62,7 +62,7 @@ def critic_values(critic: ValueFunction, goal: Goal) -> TurnValues:
             candidate = Candidate(turn, prefix=rollout.prefix if not found else "")
             estimates = now(critic.estimate(state, [candidate], [goal]))
             found.append(estimates[0][0].chance * goal.signed_weight)
-            state = f"{state}\n{turn}{given}"
+            state = given if rollout.fresh else f"{state}\n{turn}{given}"
         return found
 
     return values

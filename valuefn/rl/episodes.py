@@ -1,21 +1,21 @@
-"""What a rollout plays: a question, a question with tools, or a world of `forethought.envs`.
+"""What a rollout plays: the protocol, a question, and a question with tools called by tags.
 
 The dialogue is plain text: the policy writes until a stop string, the episode answers with text of
-its own or is over. Episodes know neither tokens nor models. A tool's output is text of others: it
-enters as given tokens, and control tokens that stand in it are read as plain text.
+its own, asks anew with a prompt of its own, or is over. Episodes know neither tokens nor models. A
+tool's output is text of others: it enters as given tokens, and control tokens that stand in it are
+read as plain text. What an agent plays, worlds and tools, is in `valuefn.rl.worlds`.
 """
 
 import asyncio
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
-from forethought.agent.errors import ConfigError, EnvironmentFailed, ToolError
-from forethought.agent.protocols import Environment, Tool
-from forethought.agent.types import Message, Outcome
+from forethought.agent.errors import ConfigError, ToolError
+from forethought.agent.protocols import Tool
+from forethought.agent.types import Message
 from forethought.valuefn.rl.rewards import Task
 from forethought.valuefn.rl.tokens import Span
 
@@ -38,9 +38,13 @@ class Heard:
     """What an episode makes of a turn."""
 
     given: str | None = None
-    """Text put before the policy's next turn, empty for none; `None` when the episode is over."""
+    """Text put before the policy's next turn, empty for none; `None` when the episode is over, or
+    asks anew."""
     marks: tuple[Mark, ...] = ()
     """Parts of the turn that are no plain sample."""
+    asked: tuple[Message, ...] = ()
+    """The next turn's whole prompt, where it stands alone: the policy then sees nothing of what was
+    said before. Empty where the dialogue goes on, or is over."""
 
 
 class Episode(Protocol):
@@ -238,64 +242,23 @@ def text_tool(tool: Tool) -> TextTool:
     return call
 
 
-class WorldEpisode:
-    """An episode of a world, played in text: `<action>...</action>` and `<observation>`.
-
-    Args:
-        world: The environment.
-        seed: Its episode.
-        options: Passed to `reset`.
-    """
-
-    stop = ("</action>",)
-    _ACTION = re.compile(r"<action>((?:(?!<action>).)*)</action>\s*$", re.DOTALL)
-
-    def __init__(
-        self,
-        world: Environment,
-        *,
-        seed: int = 0,
-        options: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
-        self._world = world
-        self._seed = seed
-        self._options = options
-        self._paid = 0.0
-
-    def begin(self) -> Sequence[Message]:
-        """Rules, how actions are written, and what is seen first."""
-        seen, info = now(self._world.reset(seed=self._seed, options=dict(self._options)))
-        parts = [info.get("rules", ""), info.get("manual", ""), info.get("state", ""), seen]
-        said = "\n\n".join(dict.fromkeys(part for part in parts if part))
-        return (Message("user", f"{said}\n\nWrite each action as <action> ... </action>."),)
-
-    def hear(self, text: str) -> Heard:
-        """Take the action at the end of the turn."""
-        found = self._ACTION.search(text)
-        if found is None:
-            return Heard()
-        seen, reward, terminated, truncated, info = now(self._world.step(found.group(1).strip()))
-        self._paid += reward
-        if not (terminated or truncated):
-            return Heard(f"\n<observation>{seen}</observation>\n")
-        outcome = info.get("outcome")
-        if not isinstance(outcome, Outcome):
-            raise EnvironmentFailed(f"{self._world.id} ended without an outcome")
-        self._paid = outcome.reward
-        return Heard()
-
-    @property
-    def outcome(self) -> float | None:
-        """The world's reward; what was paid so far where the episode did not end."""
-        return self._paid
-
-
 def now(value: T | Awaitable[T]) -> T:
-    """A value that may have to be awaited."""
-    if inspect.isawaitable(value):
+    """A value that may have to be awaited; within a running event loop, in a thread beside it."""
+    if not inspect.isawaitable(value):
+        return value
 
-        async def wait() -> T:
-            return await value
+    async def wait() -> T:
+        return await value
 
+    if not _in_a_loop():
         return asyncio.run(wait())
-    return value
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, wait()).result()
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -18,9 +18,9 @@ from forethought.valuefn.rl.episodes import (
     Question,
     TextTool,
     ToolQuestion,
-    WorldEpisode,
 )
 from forethought.valuefn.rl.rewards import Task
+from forethought.valuefn.rl.worlds import WorldEpisode
 
 
 def read_tasks(path: Path) -> dict[str, Task]:
@@ -105,7 +105,7 @@ def play_with_tools(tools: Mapping[str, TextTool], calls: int) -> Play:
 
 
 def play_world(world: World) -> Play:
-    """Episodes of a world; demonstrations are not shown in it."""
+    """Episodes of a world as `react` plays it; demonstrations are not shown in it."""
 
     def play(task: Task, shown: Sequence[Demonstration]) -> Episode:
         if shown:

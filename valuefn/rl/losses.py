@@ -32,6 +32,9 @@ class Batch:
     """Values of `Kind`; `GIVEN` where a row is padded."""
     reference: Tensor | None = None
     """Log-probabilities under the starting model; `None` where there is no KL penalty."""
+    weights: Tensor | None = None
+    """What the policy's loss is multiplied by, shape `(B, T)` or `(B, 1)`: the correction for an
+    engine that draws with other chances than the policy's own. `None` for 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ def policy_terms(batch: Batch, row: Loss) -> Terms:
     high = (ratio > 1 + row.clip_high) & (advantages > 0)
     if rule.own is not None:
         losses = torch.where(forced, rule.own(batch, forced, row.shape), losses)
+    if batch.weights is not None:
+        losses = losses * batch.weights
     return Terms(losses, ratio, (low | high) & through)
 
 

@@ -5,9 +5,10 @@ Says nothing of how it was trained. A group of rollouts of one task counts as on
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+from forethought.agent.attempts import DecisionRates, attempt_rates
 from forethought.agent.errors import ConfigError
 from forethought.agent.models.weights import Settings, load, resolve
 from forethought.envs.stats import Interval, mean_interval
@@ -26,6 +27,8 @@ class PolicyFigures:
     """Mean of each reward part with its 95 % interval; whole tasks are drawn again."""
     tokens: float
     """Mean tokens drawn in a rollout."""
+    decisions: DecisionRates | None = None
+    """Sampling and deciding apart, with intervals; `None` where nothing is decided."""
 
 
 def measure_policy(
@@ -61,7 +64,13 @@ def measure_policy(
     roller = Roller(setting, loaded.tokenizer, seed)
     number = stage % len(setting.recipe.stages)
     rollouts = roller.free(loaded.model, tasks, number, each)
-    return _figures(rollouts, len(tasks), seed), rollouts
+    figures = _figures(rollouts, len(tasks), seed)
+    if setting.attempts is not None:
+        known = {task.id: task for task in tasks}
+        rounds = [setting.attempts(one, known[one.task]) for one in rollouts]
+        turns = setting.recipe.sampling.turns
+        figures = replace(figures, decisions=attempt_rates(rounds, turns))
+    return figures, rollouts
 
 
 def _figures(rollouts: Sequence[Rollout], tasks: int, seed: int) -> PolicyFigures:

@@ -36,6 +36,7 @@ small { color: #666 }
   .trains { border-bottom-color: #6ea8fe }
 }
 """
+_ANEW = "</pre>\n<p><small>asked anew: what stands above was not seen</small></p>\n<pre>"
 _LEGEND = (
     ("given", "given: carries no loss"),
     ("sampled", "sampled from the policy"),
@@ -75,8 +76,9 @@ def _rollout(row: Logged, decode: Decode) -> str:
     prompt = "".join(_token(decode(token), "prompt", "prompt") for token in one.prompt_ids)
     places = zip(one.completion_ids, one.kinds, one.spans, one.logprobs, row.trains, strict=True)
     body = "".join(
-        _token(decode(token), _marks(kind, span, trains), _note(kind, span, logprob))
-        for token, kind, span, logprob, trains in places
+        (_ANEW if at in one.fresh else "")
+        + _token(decode(token), _marks(kind, span, trains), _note(kind, span, logprob))
+        for at, (token, kind, span, logprob, trains) in enumerate(places)
     )
     return f"<p><small>{html.escape(head)}</small></p>\n<pre>{prompt}{body}</pre>\n"
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from forethought.agent.errors import ConfigError, ModelRefused
-from forethought.valuefn.rl.recipe import check_recipe
+from forethought.valuefn.rl.recipe import Sampling, check_recipe
 from forethought.valuefn.rl.rewards import REWARDS, Task, score
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rollouts import context_of, prompt_and_prefix
 from forethought.valuefn.rl.tokens import Rollout
+from forethought.valuefn.rl.worlds import WorldEpisode
 
 _LOOKED_AT = 64
 """Longest tasks whose prompts are tokenized."""
@@ -71,7 +72,8 @@ def _check_prompts(model: Any, tokenizer: Any, setting: Setting, tasks: Sequence
     most = max(stage.demonstrations for stage in recipe.stages)
     for task in tasks:
         for prefix in recipe.prefixes.texts or ("",):
-            messages = tuple(setting.play(task, setting.demonstrations[:most]).begin())
+            episode = setting.play(task, setting.demonstrations[:most])
+            messages = tuple(episode.begin())
             try:
                 prompt, forced = prompt_and_prefix(tokenizer, messages, prefix)
             except ModelRefused as error:
@@ -81,11 +83,24 @@ def _check_prompts(model: Any, tokenizer: Any, setting: Setting, tasks: Sequence
                     f"task {task.id!r}: a prompt of {len(prompt)} tokens with {most} demonstrations"
                     f" does not fit a context of {context}: use fewer or shorter demonstrations"
                 )
+            if isinstance(episode, WorldEpisode):
+                _check_asked_anew(task, len(prompt), recipe.sampling)
             if len(forced) >= recipe.sampling.completion_tokens:
                 raise ConfigError(
                     f"the prefix {prefix!r} has {len(forced)} tokens and a completion "
                     f"{recipe.sampling.completion_tokens}: raise sampling.completion_tokens"
                 )
+
+
+def _check_asked_anew(task: Task, prompt: int, sampling: Sampling) -> None:
+    """See that a second turn fits, whose prompt is a new one of about the same length."""
+    one = sampling.turn_tokens + prompt
+    if sampling.turns > 1 and one >= sampling.completion_tokens:
+        raise ConfigError(
+            f"task {task.id!r}: every turn is asked anew, with a prompt of about {prompt} tokens, "
+            f"and sampling.completion_tokens is {sampling.completion_tokens}: no second turn fits; "
+            f"set it to about {sampling.turns * one} for {sampling.turns} turns"
+        )
 
 
 def _check_rewards(setting: Setting, task: Task) -> None:

@@ -144,6 +144,8 @@ class Recipe:
     stages: tuple[Stage, ...] = (Stage(),)
     credit: Literal["group", "value"] = "group"
     """One advantage for a rollout, or one for each turn from differences of a critic's values."""
+    decides: bool = False
+    """Whether each turn answers, and then decides to stop or to try again."""
     redraw: int = 0
     """How often a group whose rewards are all equal is drawn anew."""
     attribution: int = 0
@@ -222,6 +224,10 @@ def _joint(recipe: Recipe) -> list[tuple[bool, str]]:
         (
             all(one.steps is not None or one.success is not None for one in recipe.stages[:-1]),
             "every stage but the last needs steps or success, at which the next one begins",
+        ),
+        (
+            not recipe.decides or recipe.sampling.turns >= 2,
+            "it decides whether to try again, which takes sampling.turns of at least 2",
         ),
         (
             recipe.credit == "group" or recipe.loss.scale == "none",

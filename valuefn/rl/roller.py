@@ -11,10 +11,12 @@ from typing import Any
 
 from forethought.valuefn.rl.episodes import Demonstration, Play
 from forethought.valuefn.rl.recipe import Recipe, members_prefixed
+from forethought.valuefn.rl.retries import Attempts
 from forethought.valuefn.rl.rewards import Reward, Task, score
 from forethought.valuefn.rl.rollouts import Start, generate
 from forethought.valuefn.rl.stages import Course
 from forethought.valuefn.rl.tokens import Rollout, equal_groups, total_reward
+from forethought.valuefn.rl.writing import Sampler, write_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ class Setting:
     """The parts that the recipe weighs."""
     demonstrations: Sequence[Demonstration] = ()
     """A stage shows the first ones of them."""
+    attempts: Attempts | None = None
+    """Reads graded attempts, where the policy decides to stop or to try again: their rates are then
+    told."""
 
 
 class Roller:
@@ -57,9 +62,13 @@ class Roller:
         setting: What is trained.
         tokenizer: The model's, with chat template and pad token.
         seed: Equal seeds give equal rollouts of an equal model.
+        sampler: Draws the turns; transformers by default.
     """
 
-    def __init__(self, setting: Setting, tokenizer: Any, seed: int) -> None:
+    def __init__(
+        self, setting: Setting, tokenizer: Any, seed: int, sampler: Sampler = write_turn
+    ) -> None:
+        self._sampler = sampler
         self._setting = setting
         self._tokenizer = tokenizer
         self._seed = seed
@@ -105,7 +114,7 @@ class Roller:
             self._start(Place(task.id, at, member), task, stage, "", "free")
             for task, at, member in asked
         ]
-        made = generate(model, self._tokenizer, starts, self._setting.recipe.sampling)
+        made = self._generate(model, starts)
         pairs = zip(made, asked, strict=True)
         return [self._scored(rollout, task) for rollout, (task, _, _) in pairs]
 
@@ -118,8 +127,12 @@ class Roller:
             self._start(place, tasks[place.task], course.number, self._prefix(place, course), when)
             for place in places
         ]
-        made = generate(model, self._tokenizer, starts, self._setting.recipe.sampling)
+        made = self._generate(model, starts)
         return [self._scored(one, tasks[one.task]) for one in made]
+
+    def _generate(self, model: Any, starts: Sequence[Start]) -> list[Rollout]:
+        sampling = self._setting.recipe.sampling
+        return generate(model, self._tokenizer, starts, sampling, sampler=self._sampler)
 
     def _start(self, place: Place, task: Task, stage: int, prefix: str, when: str) -> Start:
         setting = self._setting

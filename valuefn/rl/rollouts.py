@@ -2,7 +2,9 @@
 
 Text goes to the episode and comes back from it; the tokens of the policy's turns are kept as they
 were drawn. What an episode gives is turned into tokens once, on its own, and put behind them. The
-end token ends a rollout. Prompts are made by the same code as those of `local:` models.
+end token ends a turn, and the rollout with it unless the episode asks anew: then the new prompt is
+put behind as given tokens, and the model reads from there. Prompts are made by the same code as
+those of `local:` models.
 """
 
 import random
@@ -16,7 +18,7 @@ from forethought.agent.types import Message
 from forethought.valuefn.rl.episodes import Episode, Mark
 from forethought.valuefn.rl.recipe import Sampling
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span
-from forethought.valuefn.rl.writing import Ask, Written, forced_logprobs, write_turn
+from forethought.valuefn.rl.writing import Ask, Sampler, Written, forced_logprobs, write_turn
 
 _SLACK = 8
 """Tokens decoded beyond the longest stop string's characters when it is looked for."""
@@ -38,7 +40,12 @@ class Start:
 
 
 def generate(
-    model: Any, tokenizer: Any, starts: Sequence[Start], sampling: Sampling
+    model: Any,
+    tokenizer: Any,
+    starts: Sequence[Start],
+    sampling: Sampling,
+    *,
+    sampler: Sampler = write_turn,
 ) -> list[Rollout]:
     """Play episodes to their ends.
 
@@ -47,6 +54,7 @@ def generate(
         tokenizer: Its tokenizer, with chat template and pad token.
         starts: One for each rollout wanted.
         sampling: Lengths and temperature.
+        sampler: Draws the turns; transformers by default.
 
     Returns:
         Rollouts in the order of `starts`, without rewards.
@@ -75,7 +83,7 @@ def generate(
             for row, logprobs in zip(forced, found, strict=True):
                 row.force(logprobs)
         while waiting := [row for row in batch if not row.finish]:
-            written = write_turn(
+            written = sampler(
                 model,
                 [row.ask() for row in waiting],
                 temperature=sampling.temperature,
@@ -163,7 +171,9 @@ class _Row:
         self._given: list[str] = []
         self._ends: list[int] = []
         self._begun = 0
+        self._fresh: list[int] = []
         self._seen: tuple[int, ...] = ()
+        self._read: tuple[int, ...] = ()
         if self._room(len(self.forced)) < 1:
             raise ConfigError(
                 f"task {start.task!r}: a prompt of {len(self.prompt)} tokens and a prefix of "
@@ -179,11 +189,18 @@ class _Row:
     def ask(self) -> Ask:
         """What the model is to go on with."""
         room = min(self._sampling.turn_tokens, self._room(0))
-        return Ask(self.prompt + self._ids, room, self._rng, self._stopped)
+        return Ask(
+            self._context_ids(),
+            room,
+            self._rng,
+            self._stopped,
+            self._start.episode.stop,
+            self._ends_reply,
+        )
 
     def take(self, written: Written) -> None:
         """Take a turn, let the episode hear it, and put what it gives behind it."""
-        self._seen = written.fed
+        self._seen = self._read + written.fed
         self._append(written.ids, written.logprobs, Kind.SAMPLED, Span.SAMPLE)
         self._ends.append(len(self._ids))
         turn = self._ids[self._begun :]
@@ -192,14 +209,16 @@ class _Row:
         self._turns.append(text)
         heard = self._start.episode.hear(text)
         self._mark(turn, heard.marks)
-        if turn[-1] in self._ends_reply:
+        if not heard.asked and turn[-1] in self._ends_reply:
             self.finish = "eos"
-        elif heard.given is None:
+        elif not heard.asked and heard.given is None:
             self.finish = "stop"
         elif len(self._turns) >= self._sampling.turns:
             self.finish = "turns"
+        elif heard.asked:
+            self._renew(heard.asked)
         else:
-            self._give(heard.given)
+            self._give(heard.given or "")
         self._begun = len(self._ids)
 
     def rollout(self) -> Rollout:
@@ -214,6 +233,7 @@ class _Row:
             turns=tuple(self._turns),
             given=tuple(self._given),
             ends=tuple(self._ends),
+            fresh=tuple(self._fresh),
             finish=self.finish,
             outcome=self._start.episode.outcome,
             prefix=self._start.prefix,
@@ -223,10 +243,13 @@ class _Row:
             seen=self._seen,
         )
 
+    def _context_ids(self) -> list[int]:
+        """What the model reads next: the last prompt, and what was said and given after it."""
+        return self._ids[self._fresh[-1] :] if self._fresh else self.prompt + self._ids
+
     def _room(self, more: int) -> int:
-        used = len(self._ids) + more
-        whole = self._context - len(self.prompt)
-        return min(self._sampling.completion_tokens, whole) - used
+        left = self._sampling.completion_tokens - len(self._ids)
+        return min(left, self._context - len(self._context_ids())) - more
 
     def _append(
         self, ids: Sequence[int], logprobs: Sequence[float], kind: Kind, span: Span
@@ -255,6 +278,18 @@ class _Row:
             return
         self._given.append(text)
         self._append(ids, [0.0] * len(ids), Kind.GIVEN, Span.TOOL)
+
+    def _renew(self, messages: Sequence[Message]) -> None:
+        """Begin anew with a prompt of its own."""
+        ids = prompt_for(self._tokenizer, tuple(messages), "").ids
+        whole = min(self._sampling.completion_tokens - len(self._ids), self._context)
+        if len(ids) >= whole:
+            self.finish = "length"
+            return
+        self._given.append("\n\n".join(one.content for one in messages))
+        self._fresh.append(len(self._ids))
+        self._read = self._seen
+        self._append(ids, [0.0] * len(ids), Kind.GIVEN, Span.SAMPLE)
 
     def _mark(self, turn: Sequence[int], marks: Sequence[Mark]) -> None:
         """Name the spans of a turn's tokens; a token is in a part that it shares a letter with."""

@@ -53,6 +53,7 @@ _ROWS = (
         "decision-sampling",
         loss=Loss(reduce="constant", scale="none"),
         sampling=Sampling(turns=4),
+        decides=True,
         attribution=10,
     ),
 )

@@ -5,12 +5,13 @@ Nothing here changes what is learned, but for rounding. Trains nothing.
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forethought.agent.errors import ConfigError, needs
+from forethought.agent.errors import ConfigError, MissingExtra, UnknownName, needs
+from forethought.valuefn.rl.engines import ARGUMENTS, Engine
 from forethought.valuefn.rl.folder import CHECKPOINTS
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.recipe import Loss, Recipe
@@ -20,6 +21,7 @@ with needs("fine-tuning", INSTALL):
     import peft
     from accelerate import PartialState
     from datasets import Dataset
+    from transformers import integrations
     from trl import GRPOConfig
 
 Progress = Callable[[str, int, int], None]
@@ -46,8 +48,28 @@ class Run:
     """Settings of `peft.LoraConfig`; `None` to train all weights."""
     device: str = "auto"
     """`cpu` to leave a GPU alone."""
+    engine: Engine = "transformers"
+    """What draws the rollouts: transformers, or vLLM in the same processes."""
+    engine_memory: float = 0.3
+    """Share of a GPU's memory that vLLM takes, 0 to 1."""
     resume: bool = False
     progress: Progress | None = field(default=None, compare=False)
+
+
+def check_reports(names: Sequence[str]) -> None:
+    """See whether TRL can report where it is told to.
+
+    Raises:
+        MissingExtra: If what it reports to is not installed.
+        UnknownName: If there is no such place.
+    """
+    places: Any = integrations
+    there = places.get_available_reporting_integrations()
+    for name in names:
+        if name not in places.INTEGRATION_TO_CALLBACK:
+            raise UnknownName("place to report to", name, places.INTEGRATION_TO_CALLBACK)
+        if name not in there:
+            raise MissingExtra(f"reporting to {name}", f"pip install {name}")
 
 
 def trl_arguments(recipe: Recipe, run: Run) -> Any:
@@ -92,6 +114,8 @@ def trl_arguments(recipe: Recipe, run: Run) -> Any:
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=not cpu,
+        vllm_gpu_memory_utilization=run.engine_memory,
+        **ARGUMENTS[run.engine],
     )
 
 

@@ -7,6 +7,7 @@ trains on it, decodes them and encodes the text again. Knows no model, no reward
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import pairwise
 
 
 class Kind(IntEnum):
@@ -64,6 +65,9 @@ class Rollout:
     """What was put between the turns."""
     ends: tuple[int, ...] = ()
     """One past each turn's last token, counted from the beginning of the completion."""
+    fresh: tuple[int, ...] = ()
+    """Completion tokens with which a new prompt begins, where the model read all anew: of what
+    stands before, it saw nothing. Empty for a dialogue, which is read as one."""
     finish: str = "stop"
     """Why it ended: `stop` (the episode was over), `eos`, `length`, or `turns`."""
     outcome: float | None = None
@@ -79,7 +83,8 @@ class Rollout:
     rewards: Mapping[str, float] = field(default_factory=dict)
     """Reward parts by name, not yet weighted."""
     seen: tuple[int, ...] = ()
-    """Tokens that the model was fed, the last read of them whole; empty where not kept."""
+    """Tokens that the model was fed, the last read of each prompt and its replies whole, one after
+    the other; empty where not kept."""
 
     @property
     def prefixed(self) -> bool:
@@ -102,6 +107,12 @@ class Rollout:
                 runs.append(Segment(*marks[start], start, at))
                 start = at
         return tuple(runs)
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """For each completion token, how many new prompts were begun up to it."""
+        edges = (0, *self.fresh, len(self.completion_ids))
+        return tuple(part for part, (a, b) in enumerate(pairwise(edges)) for _ in range(a, b))
 
     def turn_of(self) -> tuple[int, ...]:
         """The turn that each completion token belongs to, given ones to the turn before them."""

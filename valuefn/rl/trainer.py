@@ -2,8 +2,9 @@
 
 TRL keeps what it does well: data loading, groups over processes, weighing of rewards, optimiser,
 accumulation, checkpoints, reports. Replaced are the rollouts (`rollout_func`), the loss (advantages
-and rules for each token, where TRL has a mask of 0 and 1), and what a checkpoint must hold besides.
-Nothing is sent to the hub about the run.
+and rules for each token, where TRL has a mask of 0 and 1), how a rollout that was asked anew is
+read (part by part), and what a checkpoint must hold besides. Nothing is sent to the hub about the
+run.
 """
 
 import warnings
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
+from forethought.valuefn.rl.apart import ApartTrainer, padded
 from forethought.valuefn.rl.attribution import Sums, add_span_gradients, loss_terms, span_norms
 from forethought.valuefn.rl.checks import check_tokens
 from forethought.valuefn.rl.credit import TurnValues, turn_advantages
+from forethought.valuefn.rl.engines import sampler_of
 from forethought.valuefn.rl.losses import INSTALL, Batch, Info, Norm, loss_mask, policy_loss
+from forethought.valuefn.rl.retries import rate_values
 from forethought.valuefn.rl.roller import Place, Roller, Setting
 from forethought.valuefn.rl.stages import Course
 from forethought.valuefn.rl.store import append_rollouts, keep_lines
@@ -25,11 +29,10 @@ from forethought.valuefn.rl.tokens import Kind, Rollout, Span, total_reward
 with needs("fine-tuning", INSTALL):
     import torch
     from torch import Tensor
-    from trl import GRPOTrainer
     from trl.models import unwrap_model_for_generation
 
 
-class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by the type checker
+class PolicyTrainer(ApartTrainer):
     """Fine-tunes one policy by one recipe.
 
     Args:
@@ -58,15 +61,14 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
             raise ConfigError("credit = 'value' needs values=, such as critic_values(critic, goal)")
         self.setting = setting
         self.course = Course(setting.recipe)
-        self._roller = Roller(setting, given["processing_class"], seed)
         self._log = log
         self._log_every = log_every
         self._values = values
-        self._fresh: tuple[Rollout, ...] = ()
         parts = [_part(name) for name in setting.recipe.rewards]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You are using 'rollout_func'")
             super().__init__(reward_funcs=parts, rollout_func=self._roll_out, **given)
+        self._roller = Roller(setting, given["processing_class"], seed, sampler_of(self))
 
     def _send_telemetry(self) -> None:
         """Runs stay local."""
@@ -98,7 +100,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
         ]
         with self.policy() as model:
             rolled = self._roller.roll(model, places, self.course)
-        self._fresh = rolled.rollouts
+        self.fresh = rolled.rollouts
         self._count("groups/redrawn", [float(rolled.redrawn)], total=True)
         return {
             "prompt_ids": [list(one.prompt_ids) for one in rolled.rollouts],
@@ -114,11 +116,12 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        rollouts = self._fresh
+        rollouts = self.fresh
         longest = output["completion_ids"].shape[1]
         device = output["completion_ids"].device
-        output["kinds"] = _padded([one.kinds for one in rollouts], longest, Kind.GIVEN, device)
-        output["spans"] = _padded([one.spans for one in rollouts], longest, Span.SAMPLE, device)
+        output["kinds"] = padded([one.kinds for one in rollouts], longest, Kind.GIVEN, device)
+        output["spans"] = padded([one.spans for one in rollouts], longest, Span.SAMPLE, device)
+        output.update(self.parts(longest, device))
         output["advantages"] = self._token_advantages(output["advantages"], longest)
         trains = [self._trains(one) for one in rollouts]
         check_tokens(
@@ -145,7 +148,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
         if self._values is None or self.setting.recipe.credit == "group":
             return advantages[:, None].expand(-1, longest).contiguous()
         rows = []
-        for one, advantage in zip(self._fresh, advantages.tolist(), strict=True):
+        for one, advantage in zip(self.fresh, advantages.tolist(), strict=True):
             reward = total_reward(one.rewards, self.setting.recipe.rewards)
             after = self._values(one, self.setting.tasks[one.task])
             tokens = turn_advantages(one, after, reward=reward, baseline=reward - advantage)
@@ -154,13 +157,8 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
 
     def _batch(self, model: Any, inputs: dict[str, Any]) -> tuple[Batch, Tensor, Tensor | None]:
         """Log-probabilities as they are now, entropies, and the auxiliary loss of experts."""
-        logprobs, entropies, aux = self._get_per_token_logps_and_entropies(
-            model,
-            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
-            torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1),
-            inputs["completion_ids"].shape[1],
-            compute_entropy=True,
-            compute_aux_loss=self.aux_loss_enabled,
+        logprobs, entropies, aux = self.figures(
+            model, inputs, compute_entropy=True, compute_aux_loss=self.aux_loss_enabled
         )
         old = inputs.get("old_per_token_logps")
         batch = Batch(
@@ -169,6 +167,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
             advantages=inputs["advantages"],
             kinds=inputs["kinds"],
             reference=inputs.get("ref_per_token_logps"),
+            weights=inputs.get("importance_sampling_ratio"),
         )
         return batch, entropies, aux
 
@@ -195,7 +194,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
         sums: Sums = {}
         size = self.args.per_device_train_batch_size
         with torch.enable_grad():
-            for at in range(0, len(self._fresh), size):
+            for at in range(0, len(self.fresh), size):
                 some = {
                     name: value[at : at + size] if value.dim() else value
                     for name, value in output.items()
@@ -207,7 +206,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
         mask = loss_mask(output["kinds"], row).bool()
         counts = torch.stack([(mask & (output["spans"] == span)).sum() for span in Span])
         tokens = self.accelerator.reduce(counts, "sum").tolist()
-        rollouts = len(self._fresh) * self.accelerator.num_processes
+        rollouts = len(self.fresh) * self.accelerator.num_processes
         for name, value in span_norms(
             whole, dict(zip(Span, tokens, strict=True)), rollouts
         ).items():
@@ -228,6 +227,7 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
             totals = [total_reward(one.rewards, recipe.rewards) for one in some]
             self._count(f"{name}/reward", totals)
             self._count(f"{name}/success", [one.rewards[recipe.success_part] for one in some])
+        self._tell_decisions([one for one in rollouts if not one.prefixed])
         kinds = [kind for one in rollouts for kind in one.kinds]
         for kind in Kind:
             self._count(f"tokens/{kind.name.lower()}", [float(kind == found) for found in kinds])
@@ -247,6 +247,15 @@ class PolicyTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is not read by th
         if len(recipe.stages) > 1 or recipe.stages[0].demonstrations:
             self._metrics["train"]["stage"].append(float(self.course.number))
             self._metrics["train"]["demonstrations"].append(float(self.course.stage.demonstrations))
+
+    def _tell_decisions(self, free: Sequence[Rollout]) -> None:
+        """Sampling and deciding apart, of the unprefixed policy."""
+        read = self.setting.attempts
+        if read is None:
+            return
+        rounds = [read(one, self.setting.tasks[one.task]) for one in free]
+        for name, values in rate_values(rounds).items():
+            self._count(f"decisions/{name}", values)
 
     def _tell_loss(
         self, batch: Batch, info: Info, entropies: Tensor, inputs: dict[str, Any]
@@ -303,11 +312,6 @@ def _part(name: str) -> Any:
 
     part.__name__ = name
     return part
-
-
-def _padded(rows: Sequence[Sequence[int]], longest: int, fill: int, device: torch.device) -> Tensor:
-    full = [[*map(int, row), *[int(fill)] * (longest - len(row))] for row in rows]
-    return torch.tensor(full, device=device)
 
 
 def _fed_rows(output: dict[str, Any]) -> list[list[int]]:

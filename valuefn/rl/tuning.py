@@ -27,13 +27,14 @@ from forethought.agent.models.weights import Settings, load, resolve
 from forethought.valuefn.rl.card import FILE as CARD
 from forethought.valuefn.rl.card import make_card, save_card
 from forethought.valuefn.rl.credit import TurnValues
+from forethought.valuefn.rl.engines import check_engine
 from forethought.valuefn.rl.folder import CHECKPOINTS, LOG, read_recipe, save_recipe
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.ready import check_ready
 from forethought.valuefn.rl.recipe import Recipe, as_plain
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rollouts import end_tokens
-from forethought.valuefn.rl.run import Run, lora_config, task_order, trl_arguments
+from forethought.valuefn.rl.run import Run, check_reports, lora_config, task_order, trl_arguments
 from forethought.valuefn.rl.store import FILE as ROLLOUTS
 from forethought.valuefn.rl.store import keep_lines
 from forethought.valuefn.rl.trainer import PolicyTrainer
@@ -72,7 +73,7 @@ def tune(
     Raises:
         ConfigError: If something cannot work; told before the first update.
         DataError: If tokens that would train are not those that were generated.
-        MissingExtra: If TRL is not installed.
+        MissingExtra: If TRL is not installed, or the engine is not.
     """
     with quiet():
         return _tune(model, setting, run, values)
@@ -130,8 +131,11 @@ def build_trainer(
 
     Raises:
         ConfigError: If something cannot work.
-        MissingExtra: If TRL is not installed.
+        MissingExtra: If TRL, the engine or what is reported to is not installed.
+        UnknownName: If there is no such place to report to.
     """
+    check_engine(run.engine)
+    check_reports(run.report_to)
     loaded = load(Settings(source=resolve(os.fspath(model)), device="cpu", dtype="float32"))
     check_ready(loaded.model, loaded.tokenizer, setting)
     ends = end_tokens(loaded.model, loaded.tokenizer)

@@ -2,13 +2,14 @@
 
 Every row draws with a generator of its own, so that what else is in the batch changes nothing but
 rounding. Rows are padded on the left and written together; keys and values are kept within a turn.
-Knows nothing of episodes, text or rewards.
+Knows nothing of episodes or rewards. Who draws is a `Sampler`: `write_turn` here, on transformers,
+or an engine of `valuefn.rl.engines`.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from forethought.agent.errors import needs
 from forethought.valuefn.rl.losses import INSTALL
@@ -30,6 +31,10 @@ class Ask:
     """The row's own generator; one number is drawn for each token."""
     stopped: Callable[[Sequence[int]], bool]
     """Whether the tokens drawn so far end the turn."""
+    stop: tuple[str, ...] = ()
+    """Texts of which `stopped` is the test, for engines that look for them by themselves."""
+    ends: frozenset[int] = frozenset()
+    """Tokens of which it is the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,23 @@ class Written:
     """Nats at the sampling temperature, one for each token."""
     fed: tuple[int, ...]
     """All tokens that the model read for it: the context, and all drawn tokens but the last."""
+
+
+class Sampler(Protocol):
+    """Draws turns of the policy."""
+
+    def __call__(
+        self, model: Any, asks: Sequence[Ask], *, temperature: float, pad: int
+    ) -> list[Written]:
+        """One turn for each row, in their order: exact tokens, and their log-probabilities.
+
+        Args:
+            model: The policy, a causal language model of transformers in evaluation mode.
+            asks: The rows, at least one.
+            temperature: Logits are divided by it; above 0.
+            pad: Token that fills the left.
+        """
+        ...
 
 
 @torch.no_grad()

@@ -183,7 +183,8 @@ from dataclasses import replace
 import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[3])
-from forethought.valuefn.rl.episodes import Question
+from forethought.agent.types import Message
+from forethought.valuefn.rl.episodes import Heard, Question
 from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Sampling
 from forethought.valuefn.rl.rewards import Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
@@ -191,18 +192,27 @@ from forethought.valuefn.rl.rows import RECIPES
 from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.tuning import tune
 
+class Anew(Question):
+    asked = 0
+
+    def hear(self, text):
+        self.asked += 1
+        return Heard(asked=(Message("user", "and then?"),)) if self.asked == 1 else Heard()
+
 recipe = replace(
     RECIPES["grpo"], steps=3, group=4, prompts=4, attribution=1,
     rewards={"own": 1.0},
     loss=Loss(reduce="token", beta=0.05, forced="as-sampled"),
     prefixes=Prefixes(("D",)),
     optimiser=Optimiser(learning_rate=1e-3),
-    sampling=Sampling(turn_tokens=4, completion_tokens=8),
+    sampling=Sampling(turn_tokens=4, completion_tokens=40, turns=2),
 )
 tasks = {f"t{i}": Task(f"t{i}", f"q{i}") for i in range(6)}
 own = {"own": lambda said, task: sum(letter in "aeiou" for letter in said.text) / 4}
 setting = Setting(
-    recipe, tasks, lambda task, shown: Question(task, shown, bare=True),
+    recipe, tasks,
+    # some are asked anew and some are not: the processes must keep in step all the same
+    lambda task, shown: (Anew if task.id < "t3" else Question)(task, shown, bare=True),
     chosen_rewards(recipe.rewards, own),
 )
 tune(sys.argv[1], setting, Run(Path(sys.argv[2]), device="cpu", log_rollouts=1))

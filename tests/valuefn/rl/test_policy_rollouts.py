@@ -1,4 +1,3 @@
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,6 @@ from tuning import char_tokenizer, small_llama
 
 from forethought.agent.errors import ConfigError, ModelRefused, ToolError
 from forethought.agent.types import Message
-from forethought.envs.registry import get_world
 from forethought.valuefn.rl.checks import check_tokens
 from forethought.valuefn.rl.episodes import (
     Demonstration,
@@ -21,7 +19,6 @@ from forethought.valuefn.rl.episodes import (
     Mark,
     Question,
     ToolQuestion,
-    WorldEpisode,
 )
 from forethought.valuefn.rl.recipe import Sampling
 from forethought.valuefn.rl.rewards import Task
@@ -220,35 +217,6 @@ def test_a_question_with_tools() -> None:
     assert "no page for 'sea'" in (fresh.hear("<search>sea</search>").given or "")
     assert "without <search>" in (fresh.hear("sea</search>").given or "")
     assert fresh.hear("<answer>blue</answer>") == Heard()
-
-
-def test_a_world_is_played_in_text() -> None:
-    world = get_world("arithmetic-v0")
-    episode = WorldEpisode(world.make(), seed=3)
-    (message,) = episode.begin()
-    assert "<action>" in message.content
-    heard = episode.hear("I compute <action>python 6 * 7</action>")
-    assert "6 * 7 gives 42" in (heard.given or "")
-    assert episode.hear("<action>answer 0</action>") == Heard()
-    assert episode.outcome == 0.0
-    told = re.search(r"What is (.*)\?", message.content)
-    assert told is not None
-    again = WorldEpisode(world.make(), seed=3)
-    assert again.begin() == (message,)
-    right = re.search(
-        r"gives (-?\d+)", again.hear(f"<action>python {told[1]}</action>").given or ""
-    )
-    assert right is not None
-    assert again.hear(f"so <action>answer {right[1]}</action>\n") == Heard()
-    assert again.outcome == 1.0
-    assert WorldEpisode(world.make()).stop == ("</action>",)
-
-
-def test_a_turn_without_an_action_ends_a_world() -> None:
-    episode = WorldEpisode(get_world("arithmetic-v0").make())
-    episode.begin()
-    assert episode.hear("no action here") == Heard()
-    assert episode.outcome == 0.0
 
 
 def test_a_template_that_drops_the_prefix_is_an_error() -> None:

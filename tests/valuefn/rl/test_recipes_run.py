@@ -24,7 +24,6 @@ from forethought.valuefn.rl.episodes import (
     Mark,
     Question,
     ToolQuestion,
-    WorldEpisode,
     text_tool,
 )
 from forethought.valuefn.rl.inputs import play_world, world_tasks
@@ -37,6 +36,7 @@ from forethought.valuefn.rl.run import Run
 from forethought.valuefn.rl.store import read_rollouts
 from forethought.valuefn.rl.tokens import Kind, Span
 from forethought.valuefn.rl.tuning import tune
+from forethought.valuefn.rl.worlds import WorldEpisode
 
 TASKS = {f"t{i}": Task(f"t{i}", f"q{i}", (str(i),)) for i in range(4)}
 FAST: dict[str, Any] = {
@@ -232,7 +232,8 @@ def test_a_world_gives_tasks() -> None:
     assert len({task.data["options"]["opponent"] for task in tasks.values()}) > 1
     episode = play_world(world)(tasks["bargaining-v0/1"], ())
     assert isinstance(episode, WorldEpisode)
-    (message,) = episode.begin()
-    assert "<action>" in message.content
+    system, user = episode.begin()
+    assert (system.role, user.role) == ("system", "user")
+    assert 'the fields "thought"' in user.content
     with pytest.raises(ConfigError, match="shows no demonstrations"):
         play_world(world)(tasks["bargaining-v0/1"], (Demonstration("q", "a"),))

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ import torch
 from trl import GRPOTrainer
 from tuning import char_tokenizer, small_llama, write_small
 
-from forethought.agent.errors import ConfigError, DataError
+from forethought.agent.errors import ConfigError, DataError, MissingExtra, UnknownName
 from forethought.agent.types import Candidate, Estimate, Evidence, Goal, Message
 from forethought.valuefn.rl.credit import critic_values, turn_advantages
 from forethought.valuefn.rl.episodes import Demonstration, Heard, Question
+from forethought.valuefn.rl.losses import Norm, policy_loss
 from forethought.valuefn.rl.ready import check_ready
 from forethought.valuefn.rl.recipe import Loss, Optimiser, Prefixes, Recipe, Sampling, Stage
 from forethought.valuefn.rl.rewards import Reward, Said, Task, chosen_rewards
 from forethought.valuefn.rl.roller import Setting
 from forethought.valuefn.rl.rows import RECIPES
-from forethought.valuefn.rl.run import Run
+from forethought.valuefn.rl.run import Run, trl_arguments
 from forethought.valuefn.rl.tokens import Kind, Rollout, Span
 from forethought.valuefn.rl.tuning import build_trainer, tune
 
@@ -179,7 +181,7 @@ def test_credit_by_value_reaches_the_tokens(base: Path, tmp_path: Path) -> None:
     values = critic_values(VowelCritic(), Goal("won", weight=4.0))
     trainer, _ = build_trainer(base, _setting(recipe), Run(tmp_path, device="cpu"), values=values)
     advantages = _inputs(trainer)["advantages"]
-    rollouts = trainer._fresh
+    rollouts = trainer.fresh
     for group in (rollouts[:4], rollouts[4:]):
         mean = sum(vowels(Said(one.turns), TASKS["t0"]) for one in group) / 4
         for one in group:
@@ -204,6 +206,41 @@ def test_the_gap_between_drawing_and_training_is_rounding(base: Path, tmp_path: 
     gap = (batch.logprobs.detach() - inputs["sampling_per_token_logps"]).abs()[said]
     assert float(gap.max()) < 1e-4
     assert int((inputs["kinds"] == Kind.FORCED).sum()) == 2 * 2
+
+
+def test_what_was_given_counts_in_no_entropy_and_no_penalty(base: Path, tmp_path: Path) -> None:
+    recipe = replace(TINY, loss=Loss(beta=0.3))
+    trainer, _ = build_trainer(base, _setting(recipe), Run(tmp_path, device="cpu"))
+    inputs = _inputs(trainer)
+    batch, entropies, _ = trainer._batch(trainer.model, inputs)
+    given, reference = batch.kinds == Kind.GIVEN, batch.reference
+    assert reference is not None
+    assert int(given.sum()) > 8  # what the episode wrote, beside padding
+    told = []
+    for wild in (0.0, 1e6):
+        strange = replace(batch, reference=torch.where(given, -wild, reference))
+        loss, info = policy_loss(strange, recipe.loss, Norm(20, 8.0))
+        trainer._tell_loss(strange, info, torch.where(given, wild, entropies), inputs)
+        metrics = trainer._metrics["train"]
+        told.append((float(loss.detach()), metrics["entropy"][-1], metrics["kl"][-1]))
+    assert told[0] == told[1]
+    assert told[0][1] > 3.0
+
+
+def test_reports_go_where_trl_sends_them(tmp_path: Path) -> None:
+    assert trl_arguments(TINY, Run(tmp_path, device="cpu")).report_to == []
+    run = Run(tmp_path, device="cpu", report_to=("wandb", "tensorboard"))
+    assert trl_arguments(TINY, run).report_to == ["wandb", "tensorboard"]
+
+
+def test_a_place_that_cannot_be_reported_to_is_told_before_anything_is_loaded(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'wandb'"):
+        build_trainer("no model", _setting(TINY), Run(tmp_path, report_to=("wandbb",)))
+    missing = next(name for name in ("neptune", "clearml", "swanlab") if find_spec(name) is None)
+    with pytest.raises(MissingExtra, match=f"pip install {missing}"):
+        build_trainer("no model", _setting(TINY), Run(tmp_path, report_to=(missing,)))
 
 
 def _ready(recipe: Recipe = TINY, tokenizer: Any = None, **more: Any) -> None:

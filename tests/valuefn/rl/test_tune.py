@@ -297,3 +297,16 @@ def test_only_what_the_rule_says_trains(base: Path, tmp_path: Path) -> None:
         free = [row.rollout.rewards["vowels"] for row in rows if not row.rollout.prefixed]
         assert log["free/success"] == pytest.approx(sum(free) / len(free))
     assert not _equal(tmp_path / "none", tmp_path / "as-sampled")
+
+
+def test_no_more_is_forced_once_the_free_policy_succeeds(base: Path, tmp_path: Path) -> None:
+    prefixes = Prefixes(("ab",), share=0.5, enough=0.01)
+    own: dict[str, Reward] = {"vowels": lambda said, task: 1.0}
+    tune(
+        base,
+        _setting(replace(TINY, prefixes=prefixes), own),
+        Run(tmp_path, device="cpu", log_rollouts=1),
+    )
+    assert [row["prefixed/share"] for row in _log(tmp_path)] == [0.5, 0.0, 0.0, 0.0]
+    forced = {row.step for row in read_rollouts(tmp_path) if row.rollout.prefixed}
+    assert forced == {0}
