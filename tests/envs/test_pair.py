@@ -11,9 +11,10 @@ from forethought.agent.protocols import Turn
 from forethought.agent.types import Decision, Outcome, Trace
 from forethought.envs.campsite.actions import ACCEPT, WALK, submit
 from forethought.envs.campsite.instances import instance_by_number, split_instances
-from forethought.envs.campsite.pair import Seat, Table, play_pair
 from forethought.envs.campsite.policies import heuristic, unguided
+from forethought.envs.pair import Seat, Table, play_pair
 
+CAMP = "campsite-v0"
 HEURISTIC = BotPlanner("heuristic", heuristic)
 
 
@@ -25,7 +26,7 @@ def ended(trace: Trace) -> Outcome:
 async def test_two_of_ours_reach_one_deal_and_both_traces_tell_it() -> None:
     agreed = 0
     for instance in range(20):
-        one, other = await play_pair((HEURISTIC, HEURISTIC), instance=instance, seed=3)
+        one, other = await play_pair(CAMP, (HEURISTIC, HEURISTIC), instance=instance, seed=3)
         mine, theirs = ended(one), ended(other)
         assert mine.reason == theirs.reason == "terminated"
         assert mine.facts["points"] == theirs.facts["other_points"]
@@ -40,7 +41,7 @@ async def test_two_of_ours_reach_one_deal_and_both_traces_tell_it() -> None:
 async def test_equal_seeds_give_equal_talks() -> None:
     async def actions(seed: int) -> list[str]:
         pair = (HEURISTIC, BotPlanner("unguided", unguided))
-        traces = await play_pair(pair, instance=7, seed=seed)
+        traces = await play_pair(CAMP, pair, instance=7, seed=seed)
         return [step.decision.action for trace in traces for step in trace.steps]
 
     assert await actions(1) == await actions(1)
@@ -66,7 +67,7 @@ class Fails:
 @pytest.mark.parametrize("seat", [0, 1])
 async def test_when_one_breaks_off_the_other_is_let_go(seat: int) -> None:
     planners = (Fails(), HEURISTIC) if seat == 0 else (HEURISTIC, Fails())
-    traces = await asyncio.wait_for(play_pair(planners, instance=2, seed=1), timeout=20)
+    traces = await asyncio.wait_for(play_pair(CAMP, planners, instance=2, seed=1), timeout=20)
     broken, whole = ended(traces[seat]), ended(traces[1 - seat])
     assert broken.reason.startswith("error")
     assert whole.reason == "terminated"
@@ -77,6 +78,7 @@ async def test_a_model_may_sit_at_the_table_and_its_budget_ends_only_its_own_sid
     model = ScriptedModel(['{"thought": "I greet.", "action": "1"}'] * 3)
     traces = await asyncio.wait_for(
         play_pair(
+            CAMP,
             (React(), HEURISTIC),
             instance=1,
             models=(model, None),
@@ -92,7 +94,7 @@ async def test_a_model_may_sit_at_the_table_and_its_budget_ends_only_its_own_sid
 async def test_a_seat_waits_for_its_turn_and_a_refused_action_keeps_it() -> None:
     number = next(n for n, i in enumerate(split_instances("train")) if i.first == 1)
     assert instance_by_number(number).first == 1
-    table = Table(number)
+    table = Table(CAMP, number)
     seats = Seat(table, 0), Seat(table, 1)
     waiting = asyncio.create_task(seats[0].reset())
     await asyncio.sleep(0)
@@ -119,6 +121,6 @@ async def test_a_seat_waits_for_its_turn_and_a_refused_action_keeps_it() -> None
 
 async def test_two_have_to_sit_down() -> None:
     with pytest.raises(ConfigError, match="two planners"):
-        await play_pair((HEURISTIC,), instance=0)
+        await play_pair(CAMP, (HEURISTIC,), instance=0)
     with pytest.raises(ConfigError, match="no instance 4000"):
-        await play_pair((HEURISTIC, HEURISTIC), instance=4000)
+        await play_pair(CAMP, (HEURISTIC, HEURISTIC), instance=4000)
