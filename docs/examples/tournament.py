@@ -67,8 +67,10 @@ def player(name: str, critics: Mapping[str, Any]) -> Planner:
     arm = Arm.parse(name)
     if arm.planner not in WORLD.bots and arm.planner not in PLANNERS:
         raise UnknownName("player", name, (*WRITTEN, *GUIDED))
+    if arm.needs_model:
+        raise ConfigError(f"player {name!r} needs a model; here everybody plays without one")
     if arm.head and arm.head not in critics:
-        raise ConfigError(f"player {name!r} needs a head: add --head DIR")
+        raise ConfigError(f"player {name!r} needs its head: add --head DIR, with its control")
     return build_planner(arm, critics=critics, bots=WORLD.bots)
 
 
@@ -166,23 +168,16 @@ def picture(report: BenchReport, path: Path) -> None:
     bars(joint, names, [(fact.mean, fact.ci95) for fact in facts], "joint gain")
     joint.set_yticklabels([])
     cells = [[report.by_opponent[other][name].mean for other in names] for name in names]
-    cross.imshow(cells, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (y, x), value in ((spot, cells[spot[0]][spot[1]]) for spot in grid(len(names))):
-        ink = "white" if value > 0.6 else "#222222"
-        cross.text(x, y, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=9)
-    cross.set(xticks=range(len(names)), yticks=range(len(names)))
-    cross.set_yticklabels(names)
+    cross.imshow(cells, cmap="Blues", vmin=0, vmax=1.5, aspect="auto")
+    for (y, row), x in product(enumerate(cells), range(len(names))):
+        cross.text(x, y, f"{row[x]:.2f}", ha="center", va="center", color="#222222", fontsize=9)
+    cross.set(xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
     cross.set_xticklabels(names, rotation=30, ha="left", rotation_mode="anchor")
     cross.xaxis.tick_top()
     cross.tick_params(length=0)
     cross.spines[:].set_visible(False)
     cross.set_xlabel("what the player of a row gets from the player of a column")
     drawn.savefig(path)
-
-
-def grid(size: int) -> list[tuple[int, int]]:
-    """All places of a square table."""
-    return list(product(range(size), repeat=2))
 
 
 def bars(axes: Any, names: Sequence[str], rows: Sequence[tuple[float, Ends]], title: str) -> None:
@@ -192,11 +187,24 @@ def bars(axes: Any, names: Sequence[str], rows: Sequence[tuple[float, Ends]], ti
         low, high = ends or (value, value)
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
         axes.plot(value, place, color=colour, marker="o")
-    axes.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 1), xlabel=title + ", 95 %")
+    axes.set(yticks=range(len(names)), yticklabels=names, xlabel=title + ", 95 %")
+    axes.set(xlim=(0, 1), xticks=(0, 0.25, 0.5, 0.75, 1), xticklabels=("0", "¼", "½", "¾", "1"))
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def names_of(typed: argparse.Namespace, critics: Mapping[str, Any]) -> list[str]:
+    """Who plays: those named, or all that can."""
+    if typed.games < 2:
+        raise ConfigError(f"--games must be 2 or more, not {typed.games}")
+    guided = [name for name in GUIDED if Arm.parse(name).head in critics]
+    names = typed.players.split(",") if typed.players else [*guided, *WRITTEN]
+    names = [name.strip() for name in names]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a player is named twice in {', '.join(names)}")
+    return names
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -217,9 +225,7 @@ def main() -> None:
     typed = parser.parse_args()
     try:
         critics = load_heads(typed.head)
-        guided = [n for n in GUIDED if Arm.parse(n).head in critics]
-        names = typed.players.split(",") if typed.players else [*guided, *WRITTEN]
-        players = {name.strip(): player(name.strip(), critics) for name in names}
+        players = {name: player(name, critics) for name in names_of(typed, critics)}
         report = asyncio.run(
             tournament(players, typed.games, typed.seed, typed.out, resume=typed.resume)
         )
