@@ -331,7 +331,7 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Draw a paper's table again, and print the paper's figures beside it."""
-    from forethought.cli.auditing import reproduce as run
+    from forethought.cli.reproducing.command import reproduce as run
 
     run(
         name,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from forethought.agent.errors import ConfigError
@@ -57,6 +58,21 @@ def read_seat(options: Mapping[str, Any], seats: int) -> int:
         last = "or 1" if seats == 2 else f"to {seats - 1}"
         raise ConfigError(f"seat must be 0 {last}, not {seat}")
     return seat
+
+
+def number_splits(ranges: Mapping[str, range], count: Callable[[str], int]) -> Mapping[str, range]:
+    """The numbers of each split's instances, within its range.
+
+    Args:
+        ranges: The numbers that a split may use.
+        count: How many instances a split has.
+    """
+    return MappingProxyType(
+        {
+            split: range(numbers.start, numbers.start + count(split))
+            for split, numbers in ranges.items()
+        }
+    )
 
 
 def find_number(world: str, number: int, splits: Mapping[str, range]) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from forethought.envs.avalon.notes import Notes
 from forethought.envs.avalon.players import Naive
 from forethought.envs.avalon.rules import MOST_REJECTED, NAME, PROPOSE, QUEST, VOTE
 from forethought.envs.avalon.words import APPROVE, FAIL, REJECT, SUCCEED, say_name, say_team
+from forethought.envs.collectors import straying
 from forethought.envs.registry import Bot
 
 _NAIVE = Naive()
@@ -85,17 +86,8 @@ def _taken(observation: Observation, action: str) -> Candidate:
     return Candidate("I play by rule.", action=action)
 
 
-def _straying(bot: Bot, share: float) -> Bot:
-    """A policy that takes any candidate in a share of its decisions."""
-
-    def act(observation: Observation, rng: random.Random) -> Candidate:
-        return unguided(observation, rng) if rng.random() < share else bot(observation, rng)
-
-    return act
-
-
 COLLECTORS: tuple[Bot, ...] = tuple(
-    _straying(bot, share)
+    straying(bot, share, unguided)
     for bot, share in (
         (reader, 0.05),
         (_waiting(0.6), 0.05),

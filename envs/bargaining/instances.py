@@ -24,7 +24,7 @@ from forethought.envs.bargaining.rules import (
     compatible,
     value_vectors,
 )
-from forethought.envs.options import find_number
+from forethought.envs.options import find_number, number_splits
 from forethought.envs.registry import SPLITS
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
@@ -89,12 +89,7 @@ def split_instances(split: str) -> tuple[Instance, ...]:
 @cache
 def numbers_by_split() -> Mapping[str, range]:
     """The numbers of each split's instances, within the ranges that `SPLITS` gives."""
-    return MappingProxyType(
-        {
-            split: range(numbers.start, numbers.start + len(split_instances(split)))
-            for split, numbers in SPLITS.items()
-        }
-    )
+    return number_splits(SPLITS, lambda split: len(split_instances(split)))
 
 
 def instance_by_number(number: int) -> Instance:

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Mapping
-from itertools import cycle, product
 from typing import Any
 
 from forethought.agent.errors import ConfigError, UnknownName
@@ -31,8 +30,9 @@ from forethought.envs.bargaining.text import (
     state_text,
     thoughts,
 )
+from forethought.envs.collectors import tempers
 from forethought.envs.options import checked, read_number, read_seat
-from forethought.envs.registry import Bot, World
+from forethought.envs.registry import World
 
 SUCCESS_POINTS = 5
 """Points from which an episode counts as a success: half of what there is."""
@@ -236,24 +236,7 @@ def unguided(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choice(observation.candidates)
 
 
-def _collector(beta: float, floor: float, stray: float) -> Bot:
-    """The heuristic with its own temper, straying now and then to a random candidate."""
-
-    def act(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return unguided(observation, rng)
-        return heuristic(observation, rng, beta=beta, floor=floor)
-
-    return act
-
-
-_TEMPERS = product((0.3, 0.5, 0.7, 1.0, 1.5), (2.0, 3.5, 5.0, 6.5, 8.0))
-COLLECTORS = tuple(
-    _collector(beta, floor, stray)
-    for (beta, floor), stray in zip(_TEMPERS, cycle((0.0, 0.1, 0.3, 0.6)), strict=False)
-)
-"""Soft and stubborn, careful and careless: 25 of them, a number that shares no factor with the
-opponents' or the seats' turns."""
+COLLECTORS = tempers(heuristic, (0.3, 0.5, 0.7, 1.0, 1.5), (2.0, 3.5, 5.0, 6.5, 8.0), unguided)
 
 WORLD = World(
     id="bargaining-v0",

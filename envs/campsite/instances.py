@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from forethought.envs.campsite.rules import Priorities
 from forethought.envs.casino_data import Split, load
-from forethought.envs.options import find_number
+from forethought.envs.options import find_number, number_splits
 from forethought.envs.registry import SPLITS
 
 NAMES: Mapping[str, Split] = MappingProxyType(
@@ -47,12 +47,7 @@ _dialogues = cache(load)
 @cache
 def numbers_by_split() -> Mapping[str, range]:
     """The numbers of each split's instances, within the ranges that `SPLITS` gives."""
-    return MappingProxyType(
-        {
-            split: range(numbers.start, numbers.start + len(split_instances(split)))
-            for split, numbers in SPLITS.items()
-        }
-    )
+    return number_splits(SPLITS, lambda split: len(split_instances(split)))
 
 
 def instance_by_number(number: int) -> Instance:

@@ -1,13 +1,12 @@
 """Hand-written policies for the camp site: heuristic, unguided choice, varied collectors."""
 
 import random
-from itertools import cycle, product
 
 from forethought.agent.types import Candidate, Observation
 from forethought.envs.campsite.actions import WALK
 from forethought.envs.campsite.scene import View
 from forethought.envs.campsite.tactics import Temper, act
-from forethought.envs.registry import Bot
+from forethought.envs.collectors import tempers
 
 HEURISTIC_BETA = 0.7
 HEURISTIC_FLOOR = 14.0
@@ -44,21 +43,4 @@ def unguided(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choice([c for c in observation.candidates if c.action != WALK])
 
 
-def collector(beta: float, floor: float, stray: float) -> Bot:
-    """The heuristic with its own temper, straying now and then to any candidate at all."""
-
-    def choose(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return rng.choice(observation.candidates)
-        return heuristic(observation, rng, beta=beta, floor=floor)
-
-    return choose
-
-
-_TEMPERS = product((0.2, 0.4, 0.7, 1.0, 2.0), (12.0, 15.0, 18.0, 21.0, 24.0))
-COLLECTORS = tuple(
-    collector(beta, floor, stray)
-    for (beta, floor), stray in zip(_TEMPERS, cycle((0.0, 0.1, 0.3, 0.6)), strict=False)
-)
-"""Soft and stubborn, careful and careless: 25 of them, a number that shares no factor with the
-opponents' or the seats' turns."""
+COLLECTORS = tempers(heuristic, (0.2, 0.4, 0.7, 1.0, 2.0), (12.0, 15.0, 18.0, 21.0, 24.0))

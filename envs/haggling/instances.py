@@ -12,7 +12,7 @@ from itertools import product
 from types import MappingProxyType
 
 from forethought.envs.haggling.rules import MARKS, Instance
-from forethought.envs.options import find_number
+from forethought.envs.options import find_number, number_splits
 from forethought.envs.registry import SPLITS
 
 ITEMS: Mapping[str, int] = MappingProxyType(
@@ -77,13 +77,7 @@ def _pairs() -> Mapping[str, tuple[Pair, ...]]:
 @cache
 def numbers_by_split() -> Mapping[str, range]:
     """The numbers of each split's instances, within the ranges that `SPLITS` gives."""
-    size = len(ITEMS) * 2
-    return MappingProxyType(
-        {
-            split: range(numbers.start, numbers.start + size * len(_pairs()[split]))
-            for split, numbers in SPLITS.items()
-        }
-    )
+    return number_splits(SPLITS, lambda split: 2 * len(ITEMS) * len(_pairs()[split]))
 
 
 def instance_by_number(number: int) -> Instance:

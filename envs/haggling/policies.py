@@ -2,12 +2,11 @@
 
 import math
 import random
-from itertools import cycle, product
 
 from forethought.agent.types import Candidate, Observation
+from forethought.envs.collectors import tempers
 from forethought.envs.haggling.rules import mark_for
 from forethought.envs.haggling.text import ACCEPT, WALK, View, say_offer
-from forethought.envs.registry import Bot
 
 BEGIN = 0.9
 """Share of its room that the heuristic wants at first."""
@@ -50,21 +49,4 @@ def unguided(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choice([c for c in observation.candidates if c.action != WALK])
 
 
-def collector(beta: float, floor: float, stray: float) -> Bot:
-    """The heuristic with its own temper, straying now and then to any candidate at all."""
-
-    def act(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return rng.choice(observation.candidates)
-        return heuristic(observation, rng, beta=beta, floor=floor)
-
-    return act
-
-
-_TEMPERS = product((0.2, 0.4, 0.7, 1.0, 2.0), (0.0, 0.1, 0.2, 0.3, 0.5))
-COLLECTORS = tuple(
-    collector(beta, floor, stray)
-    for (beta, floor), stray in zip(_TEMPERS, cycle((0.0, 0.1, 0.3, 0.6)), strict=False)
-)
-"""Soft and stubborn, careful and careless: 25 of them, a number that shares no factor with the
-opponents' or the seats' turns."""
+COLLECTORS = tempers(heuristic, (0.2, 0.4, 0.7, 1.0, 2.0), (0.0, 0.1, 0.2, 0.3, 0.5))

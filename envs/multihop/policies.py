@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 from forethought.agent.types import Candidate, Observation
+from forethought.envs.collectors import straying
 from forethought.envs.multihop.hunt import Hunt
 from forethought.envs.registry import Bot
 
@@ -63,27 +64,20 @@ def _is_answer(candidate: Candidate) -> bool:
     return (candidate.action or "").startswith("answer ")
 
 
-def _straying(inner: Bot, stray: float) -> Bot:
-    """A policy that now and then does any listed thing."""
-
-    def act(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return unguided(observation, rng)
-        return inner(observation, rng)
-
-    return act
-
-
 bridge_and_answer = _then_answer(bridge)
 repeat_and_answer = _then_answer(repeat)
 FINDERS: tuple[Bot, ...] = (
     unguided,
-    *(_straying(way, stray) for stray in (0.1, 0.3) for way in (bridge, by_title, any_lead)),
-    _straying(repeat, 0.5),
+    *(
+        straying(way, stray, unguided)
+        for stray in (0.1, 0.3)
+        for way in (bridge, by_title, any_lead)
+    ),
+    straying(repeat, 0.5, unguided),
 )
 """Careful and careless searchers, for `multihop-find-v0`."""
 COLLECTORS: tuple[Bot, ...] = (
     unguided,
-    *(_straying(_then_answer(way), 0.3) for way in (bridge, by_title, any_lead, unguided)),
+    *(straying(_then_answer(way), 0.3, unguided) for way in (bridge, by_title, any_lead, unguided)),
 )
 """Likewise for `multihop-qa-v0`, where they answer."""

@@ -1,13 +1,14 @@
 """Hand-written persuaders of the simulated donor: heuristic, unguided, like people, collectors."""
 
 import random
+from functools import partial
 from itertools import cycle, product
 
 from forethought.agent.types import Candidate, Observation
+from forethought.envs.collectors import straying
 from forethought.envs.persuasion.rules import ACTS, ASKED, CLOSE, OBJECTIONS
 from forethought.envs.persuasion.strategies import ASKS
 from forethought.envs.persuasion.view import View
-from forethought.envs.registry import Bot
 
 ASK_AT = 10
 FIRST_ASK = "ask half"
@@ -94,17 +95,6 @@ def people(observation: Observation, rng: random.Random) -> Candidate:
     return rng.choices(observation.candidates, _BY_THIRD[third])[0]
 
 
-def collector(ask_at: int, first_ask: str, stray: float) -> Bot:
-    """The heuristic with settings of its own, straying now and then to any act at all."""
-
-    def act(observation: Observation, rng: random.Random) -> Candidate:
-        if rng.random() < stray:
-            return rng.choice(observation.candidates)
-        return heuristic(observation, rng, ask_at=ask_at, first_ask=first_ask)
-
-    return act
-
-
 _TEMPERS = product((1, 3, 5, 7, 9), ASKS)
 COLLECTORS = (
     people,
@@ -112,7 +102,7 @@ COLLECTORS = (
     people,
     unguided,
     *(
-        collector(ask_at, first_ask, stray)
+        straying(partial(heuristic, ask_at=ask_at, first_ask=first_ask), stray)
         for (ask_at, first_ask), stray in zip(_TEMPERS, cycle((0.1, 0.2, 0.4, 0.6)), strict=False)
     ),
 )

@@ -7,7 +7,6 @@ import pytest
 
 from forethought.agent.attempts import Rate
 from forethought.valuefn.reproduce.icrl import (
-    WORK,
     Report,
     plain,
     rates_differ,
@@ -19,9 +18,8 @@ from forethought.valuefn.reproduce.icrl_plan import (
     BASES,
     FULL,
     QUICK,
+    Job,
     Size,
-    base_key,
-    job_key,
     jobs_of,
     recipe_of,
 )
@@ -45,7 +43,7 @@ def record(
     ]
     rollouts = [0.5 if at % 2 else 0.0 for at in range(size.updates)]
     told = {"base": base, "arm": arm, "seed": seed, "points": points, "rollouts": rollouts}
-    return {"key": job_key(base, arm, seed), **told, "seconds": 1.0}
+    return {"key": Job(base, arm, seed).key, **told, "seconds": 1.0}
 
 
 def rising(late: float, last: float) -> list[float]:
@@ -54,7 +52,7 @@ def rising(late: float, last: float) -> list[float]:
 
 
 def report(runs: Sequence[Mapping[str, Any]]) -> Report:
-    return report_of({each["key"]: each for each in runs}, [], SIZE, 0)
+    return report_of(runs, [], SIZE, 0)
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +91,13 @@ def test_schedules_are_what_they_say(size: Size, base: str) -> None:
         assert arm == "none" or arm == " -> ".join(map(str, (*shown, 0)))
 
 
-def test_jobs_come_seed_by_seed_and_share_what_they_must() -> None:
-    folders = {base_key(base, n): f"{base}-{n}" for base in BASES for n in range(2)}
-    jobs = jobs_of(FULL, folders, seed=3)
+def test_jobs_come_seed_by_seed() -> None:
+    jobs = jobs_of(FULL, seed=3)
     assert len({job.key for job in jobs}) == len(jobs) == 8 * len(BASES) * len(ARMS)
-    seeds = [job.settings["seed"] for job in jobs]
+    seeds = [job.seed for job in jobs]
     assert seeds == sorted(seeds)
     assert set(seeds) == set(range(3, 11))
-    for job in jobs:
-        told = job.settings
-        assert told["folder"] == f"{told['base']}-{told['seed'] % 2}"
-        assert Size(**told["size"]) == FULL
-        assert job.steps == FULL.updates
-    assert WORK.endswith("icrl_train:train")
+    assert jobs[0].key == "lookup-gate, none, seed 3"
 
 
 def test_arms_tell_chances_and_take_offs(found: Report) -> None:
@@ -140,7 +132,7 @@ def test_claims_say_yes_no_and_cannot_tell(found: Report) -> None:
 
 
 def test_few_pairs_get_no_verdict(found: Report) -> None:
-    few = report([each for each in found.runs.values() if each["seed"] < 5])
+    few = report([each for each in found.runs if each["seed"] < 5])
     told = {each.claim.name: each for each in few.claims}
     gain = told["lookup-names: chance of the right call after stages, 3 -> 0"]
     assert gain.ours == pytest.approx(1.0)
@@ -150,7 +142,7 @@ def test_few_pairs_get_no_verdict(found: Report) -> None:
 
 
 def test_runs_that_have_not_ended_may_lack(found: Report) -> None:
-    runs = [each for each in found.runs.values() if each["seed"] == 0 and each["arm"] != "3 -> 0"]
+    runs = [each for each in found.runs if each["seed"] == 0 and each["arm"] != "3 -> 0"]
     part = report(runs)
     assert {row.arm for row in part.arms} == set(ARMS) - {"3 -> 0"}
     assert all(each.holds is None and each.ours is None for each in part.claims)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from forethought.agent.errors import ConfigError, DataError, RunError
+from forethought.valuefn.rl.store import keep_lines
 
 FILE = "runs.jsonl"
 Progress = Callable[[str, int, int], None]
@@ -66,24 +67,16 @@ def read_runs(file: Path) -> dict[str, Record]:
     Raises:
         DataError: If another line is no record.
     """
-    if not file.is_file():
-        return {}
     done: dict[str, Record] = {}
-    whole = 0
-    lines = file.read_bytes().splitlines(keepends=True)
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            if not line.endswith(b"\n"):
-                break
-            done[record["key"]] = record
-        except (ValueError, TypeError, KeyError) as error:
-            if number == len(lines):
-                break
-            raise DataError(f"{file}, line {number}: not the record of a run") from error
-        whole += len(line)
-    if whole < file.stat().st_size:
-        os.truncate(file, whole)
+
+    def put(record: Record) -> bool:
+        done[record["key"]] = record
+        return True
+
+    try:
+        keep_lines(file, put)
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{file}, line {len(done) + 1}: not the record of a run") from error
     return done
 
 

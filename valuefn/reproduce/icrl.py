@@ -19,7 +19,7 @@ from typing import Any
 from forethought.agent.attempts import Rate
 from forethought.envs.stats import Interval, mean_interval, paired_difference
 from forethought.valuefn.reproduce.claims import Claim, Found, holds
-from forethought.valuefn.reproduce.crew import Progress, work_off
+from forethought.valuefn.reproduce.fleet import Progress, run_all
 from forethought.valuefn.reproduce.icrl_plan import (
     ARMS,
     BASES,
@@ -27,16 +27,13 @@ from forethought.valuefn.reproduce.icrl_plan import (
     CURRICULA,
     TAKEN_OFF,
     Size,
-    base_key,
     jobs_of,
 )
-from forethought.valuefn.reproduce.icrl_train import lookup_of
+from forethought.valuefn.reproduce.icrl_train import lookup_of, train
 from forethought.valuefn.rl.toys.bases import Base, prepare
 from forethought.valuefn.rl.toys.measures import Measured, measure
 from forethought.valuefn.rl.toys.writing import Writer
 
-RUNS = "runs.jsonl"
-WORK = "forethought.valuefn.reproduce.icrl_train:train"
 PAPER = {"7B, average": 49.12 - 17.76}
 """Exact match in percent: 3 -> 2 -> 0 less 3 -> 2 -> 1 -> 0, its ablation."""
 SOURCE = (
@@ -103,8 +100,8 @@ class Report:
     bases: tuple[BaseRow, ...]
     arms: tuple[ArmRow, ...]
     claims: tuple[Found, ...]
-    runs: Mapping[str, Mapping[str, Any]]
-    """The records, by key."""
+    runs: tuple[Mapping[str, Any], ...]
+    """The records."""
 
 
 def run(
@@ -128,15 +125,19 @@ def run(
         ConfigError: If something cannot work.
         RunError: If a run failed.
     """
-    rows, folders = [], {}
+    rows: list[BaseRow] = []
+    folders: dict[tuple[str, int], Path] = {}
     for name in BASES:
         for number in range(min(size.pretrained, size.seeds)):
             base = _base(name, number, size, progress)
-            folders[base_key(name, number)] = str(base.folder)
+            folders[name, number] = base.folder
             toy, writer = lookup_of(base), Writer(base.model, base.tokenizer)
             rows.append(_base_row(name, number, measure(toy, writer, count=4 * size.tests)))
-    jobs = jobs_of(size, folders, seed)
-    records = work_off(jobs, WORK, out / RUNS, workers=workers, progress=progress)
+    work = {
+        job.key: (train, (job, folders[job.base, job.seed % size.pretrained], size))
+        for job in jobs_of(size, seed)
+    }
+    records = run_all(out, work, workers=workers, progress=progress)
     return report_of(records, rows, size, seed)
 
 
@@ -146,12 +147,12 @@ def _base(name: str, seed: int, size: Size, progress: Progress | None) -> Base:
 
 
 def report_of(
-    records: Mapping[str, Mapping[str, Any]], bases: Sequence[BaseRow], size: Size, seed: int
+    records: Sequence[Mapping[str, Any]], bases: Sequence[BaseRow], size: Size, seed: int
 ) -> Report:
     """Put records together; those of runs that have not ended may lack.
 
     Args:
-        records: Of runs, by key.
+        records: Of runs.
         bases: As they were before.
         size: How much was to be done.
         seed: The first seed.
@@ -159,7 +160,7 @@ def report_of(
     by_arm: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {
         (base, arm): {} for base in BASES for arm in ARMS
     }
-    for each in records.values():
+    for each in records:
         by_arm[each["base"], each["arm"]][each["seed"]] = each
     arms = [
         _arm_row(base, arm, list(found.values()), size, seed)
@@ -167,7 +168,7 @@ def report_of(
         if found
     ]
     claims = [found for base in BASES for found in _claims(base, by_arm, size, seed)]
-    return Report(size, seed, tuple(bases), tuple(arms), tuple(claims), dict(records))
+    return Report(size, seed, tuple(bases), tuple(arms), tuple(claims), tuple(records))
 
 
 def rates_differ(one: Rate, other: Rate) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def picture(report: Report) -> bytes:
 
 def _by_arm(report: Report, base: str) -> dict[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {arm: [] for arm in ARMS}
-    for each in report.runs.values():
+    for each in report.runs:
         if each["base"] == base:
             found[each["arm"]].append(each)
     return {arm: runs for arm, runs in found.items() if runs}

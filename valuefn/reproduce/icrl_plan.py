@@ -8,11 +8,10 @@ rollouts; the curricula show demonstrations in as many updates, split evenly ove
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from forethought.valuefn.reproduce.crew import Job
 from forethought.valuefn.rl.recipe import (
     Loss,
     Optimiser,
@@ -102,38 +101,30 @@ def recipe_of(base: str, arm: str, size: Size) -> Recipe:
     return check_recipe(row)
 
 
-def jobs_of(size: Size, folders: Mapping[str, str], seed: int) -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run."""
+
+    base: str
+    arm: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Names it in the record."""
+        return f"{self.base}, {self.arm}, seed {self.seed}"
+
+
+def jobs_of(size: Size, seed: int) -> list[Job]:
     """All runs, seed by seed, so that a run that is cut short has whole seeds.
 
     Args:
         size: How much is done.
-        folders: Of bases, by `base_key`.
         seed: The first seed.
     """
-    plain = asdict(size)
     return [
-        Job(
-            job_key(base, arm, number),
-            {
-                "base": base,
-                "arm": arm,
-                "seed": number,
-                "folder": folders[base_key(base, number % size.pretrained)],
-                "size": plain,
-            },
-            size.updates,
-        )
+        Job(base, arm, number)
         for number in range(seed, seed + size.seeds)
         for base in BASES
         for arm in ARMS
     ]
-
-
-def job_key(base: str, arm: str, seed: int) -> str:
-    """Names a run."""
-    return f"{base}, {arm}, seed {seed}"
-
-
-def base_key(base: str, seed: int) -> str:
-    """Names a base."""
-    return f"{base}, base {seed}"

@@ -5,15 +5,14 @@ split; success is of replies drawn at temperature 1.
 """
 
 import time
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from forethought.agent.errors import ConfigError, needs
-from forethought.valuefn.reproduce.crew import Step
-from forethought.valuefn.reproduce.icrl_plan import Size, recipe_of
+from forethought.valuefn.reproduce.icrl_plan import Job, Size, recipe_of
 from forethought.valuefn.rl.losses import INSTALL
 from forethought.valuefn.rl.rewards import chosen_rewards
 from forethought.valuefn.rl.roller import Setting
@@ -34,22 +33,22 @@ _TESTS_SEED = 0
 """All runs are measured on the same problems."""
 
 
-def train(settings: Mapping[str, Any], step: Step) -> dict[str, Any]:
-    """Do one run; a `crew.Work`.
+def train(job: Job, folder: Path, size: Size) -> dict[str, Any]:
+    """Do one run.
 
     Args:
-        settings: Of a job of `icrl_plan.jobs_of`.
-        step: Told of the updates.
+        job: Which.
+        folder: Of its base.
+        size: How much is done.
 
     Returns:
-        The settings but the folder and the size; `points`, one for each measurement; `rollouts`,
-        the mean success of each update's rollouts as they trained; the seconds.
+        The job and its key; `points`, one for each measurement; `rollouts`, the mean success of
+        each update's rollouts as they trained; the seconds.
     """
-    size = Size(**settings["size"])
-    seed: int = settings["seed"]
-    base = load(Path(settings["folder"]))
+    seed = job.seed
+    base = load(folder)
     toy = lookup_of(base)
-    recipe = recipe_of(settings["base"], settings["arm"], size)
+    recipe = recipe_of(job.base, job.arm, size)
     setting = Setting(
         recipe,
         tasks_of(toy.problems("train", size.tasks, seed)),
@@ -67,14 +66,14 @@ def train(settings: Mapping[str, Any], step: Step) -> dict[str, Any]:
             device="cpu",
         )
         trainer, _ = build_trainer(base.folder, setting, run)
-        watch = _Watch(base, toy, size, seed, step)
+        watch = _Watch(base, toy, size, seed)
         watch.look(trainer.model, 0)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(watch)
         trainer.train()
         history = [row["free/success"] for row in trainer.state.log_history if "reward" in row]
-    told = {name: settings[name] for name in ("base", "arm", "seed")}
     seconds = time.perf_counter() - began
+    told = {"key": job.key, **asdict(job)}
     return {**told, "points": watch.points, "rollouts": history, "seconds": seconds}
 
 
@@ -98,9 +97,8 @@ def questions(toy: Lookup) -> list[Problem]:
 class _Watch(TrainerCallback):
     """Measures the policy without demonstrations."""
 
-    def __init__(self, base: Base, toy: Lookup, size: Size, seed: int, step: Step) -> None:
-        self._base, self._toy, self._size = base, toy, size
-        self._seed, self._step = seed, step
+    def __init__(self, base: Base, toy: Lookup, size: Size, seed: int) -> None:
+        self._base, self._toy, self._size, self._seed = base, toy, size, seed
         self._asked = questions(toy)
         self.points: list[dict[str, float]] = []
 
@@ -109,7 +107,6 @@ class _Watch(TrainerCallback):
         done = state.global_step
         if done % self._size.every == 0 or done == self._size.updates:
             self.look(model, done)
-            self._step(done)
 
     def look(self, model: Any, update: int) -> None:
         """Measure."""

@@ -1,61 +1,48 @@
 """`reproduce decision-sampling-toy`: the simulation with three scalars, printed and kept."""
 
-import time
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from forethought.agent.errors import ConfigError
-from forethought.cli.console import Screen, with_interval
-from forethought.cli.runs import check_run, table, write_json
+from forethought.cli.console import with_interval
+from forethought.cli.reproducing.order import WORDS, Order, Said, carry_out
+from forethought.cli.runs import table
 
 if TYPE_CHECKING:
     from forethought.valuefn.reproduce.toy import Choice
     from forethought.valuefn.reproduce.toy_report import Report
 
-NAME = "decision-sampling-toy"
-_WORDS = {True: "yes", False: "no", None: "cannot tell"}
 
-
-def three_scalars(
-    screen: Screen, *, quick: bool, seeds: int | None, seed: int, out: Path, resume: bool
-) -> None:
+def three_scalars(order: Order) -> None:
     """Simulate, print, and keep `report.json` and `scalars.png`."""
-    from forethought.valuefn.pictures import write_whole
-    from forethought.valuefn.reproduce.toy_paper import SOURCE
-    from forethought.valuefn.reproduce.toy_picture import picture
     from forethought.valuefn.reproduce.toy_report import FULL, QUICK, run
 
-    size = QUICK if quick else FULL
-    if seeds is not None:
-        if seeds < 2:
-            raise ConfigError(f"{NAME} needs --seeds 2 or more for an interval, not {seeds}")
-        size = replace(size, seeds=seeds)
-    check_run(out, {"name": NAME, "quick": quick, "seed": seed}, resume=resume)
-    began = time.perf_counter()
-    with screen.progress() as tell:
-        report = run(size, seed=seed, progress=tell)
-    seconds = time.perf_counter() - began
-    for each in (ratios_table(report), figures_table(report), search_table(report)):
-        screen.say(each)
-    screen.say(SOURCE)
+    size = order.size(QUICK, FULL, fewest=2)
+    carry_out(
+        order,
+        lambda tell: run(size, seed=order.seed, progress=tell),
+        _said,
+        picture="scalars.png",
+    )
+
+
+def _said(report: "Report") -> Said:
+    from forethought.valuefn.reproduce.toy_paper import SOURCE
+    from forethought.valuefn.reproduce.toy_picture import picture
+
     kept: dict[str, Any] = asdict(replace(report, paths={}))
     del kept["paths"]
-    write_json(out / "report.json", kept | {"seconds": seconds, "source": SOURCE})
-    write_whole(out / "scalars.png", picture(report))
-    for file in ("report.json", "scalars.png"):
-        screen.say(f"wrote {out / file}")
-    screen.result(
+    return Said(
+        (ratios_table(report), figures_table(report), search_table(report), SOURCE),
+        kept | {"source": SOURCE},
+        picture(report),
         {
-            "name": NAME,
             "paper": {each.name: each.paper for each in report.held},
             "ours": {each.name: each.exact for each in report.held},
             "ci95": {each.name: each.ci95 for each in report.held},
             "holds": {each.name: each.holds for each in report.held},
-            "seconds": seconds,
-        }
+        },
     )
 
 
@@ -67,7 +54,7 @@ def ratios_table(report: "Report") -> Table:
             f"{each.paper:.3g}",
             f"{each.exact:.3g}",
             with_interval(each.sampled, each.ci95),
-            _WORDS[each.holds],
+            WORDS[each.holds],
         )
         for each in report.held
     ]

@@ -1,70 +1,61 @@
 """`reproduce decision-sampling`: RL against imitation on small models, printed and kept."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from forethought.cli.console import Screen, with_interval
-from forethought.cli.runs import check_run, table, write_json
+from forethought.cli.console import with_interval
+from forethought.cli.reproducing.order import WORDS, Order, Said, carry_out
+from forethought.cli.runs import table
 
 if TYPE_CHECKING:
     from forethought.valuefn.reproduce.decide_balance import Balance, Gap
     from forethought.valuefn.reproduce.decide_report import Answer, Report, Told
 
-NAME = "decision-sampling"
-_WORDS = {True: "yes", False: "no", None: "cannot tell"}
 _BALANCE = {True: "balanced", False: "unbalanced", None: "cannot tell"}
 
 
-def decide(
-    screen: Screen,
-    *,
-    quick: bool,
-    seeds: int | None,
-    seed: int,
-    workers: int,
-    out: Path,
-    resume: bool,
-) -> None:
-    """Train, print, and keep `report.json` and `decide.png`."""
-    from forethought.valuefn.pictures import write_whole
+def decide(order: Order) -> None:
+    """Train, print, and keep `runs.jsonl`, `report.json` and `decide.png`."""
     from forethought.valuefn.reproduce.decide import run
-    from forethought.valuefn.reproduce.decide_picture import picture
     from forethought.valuefn.reproduce.decide_plan import FULL, QUICK
 
-    size = QUICK if quick else FULL
-    if seeds is not None:
-        size = replace(size, seeds=seeds)
-    check_run(out, {"name": NAME, "quick": quick, "seed": seed}, resume=resume)
-    began = time.perf_counter()
-    with screen.progress() as tell:
-        report = run(
-            out,
+    size = order.size(QUICK, FULL)
+    carry_out(
+        order,
+        lambda tell: run(
+            order.out,
             size=size,
-            seed=seed,
-            workers=workers,
-            bases=out / "bases" if quick else None,
+            seed=order.seed,
+            workers=order.workers,
+            bases=order.out / "bases" if order.quick else None,
             progress=tell,
-        )
-    for each in (rates_table(report), claims_table(report), swaps_table(report)):
-        screen.say(each)
-    for each in (balances_table(report), costs_table(report)):
-        screen.say(each)
-    write_json(out / "report.json", asdict(report))
-    write_whole(out / "decide.png", picture(report))
-    for file in ("report.json", "decide.png"):
-        screen.say(f"wrote {out / file}")
-    screen.result(
+        ),
+        _said,
+        picture="decide.png",
+        files=("runs.jsonl",),
+    )
+
+
+def _said(report: "Report") -> Said:
+    from forethought.valuefn.reproduce.decide_picture import picture
+
+    return Said(
+        (
+            rates_table(report),
+            claims_table(report),
+            swaps_table(report),
+            balances_table(report),
+            costs_table(report),
+        ),
+        asdict(report),
+        picture(report),
         {
-            "name": NAME,
             "claims": {each.claim.name: _answered(each) for each in report.claims},
             "gradients": {f"{each.term}, {each.reading}": each.ratio for each in report.balances},
-            "seconds": time.perf_counter() - began,
-        }
+        },
     )
 
 
@@ -94,7 +85,7 @@ def claims_table(report: "Report") -> Table:
             each.claim.what,
             _signed(each.value, each.ci95),
             ", ".join(f"{value:+.3f}" for value in each.by_run.values()),
-            _WORDS[each.holds],
+            WORDS[each.holds],
         )
         for each in report.claims
     ]
@@ -184,4 +175,4 @@ def _ratio(balance: "Balance") -> str:
 
 def _gap(gap: "Gap") -> tuple[str, ...]:
     told = _signed(gap.doublings, gap.ci95)
-    return (f"{gap.term} less balanced than reward", "doublings", told, "", _WORDS[gap.holds])
+    return (f"{gap.term} less balanced than reward", "doublings", told, "", WORDS[gap.holds])

@@ -23,20 +23,3 @@ def test_the_simulation_prints_the_paper_beside_ours(run: Run, tmp_path: Path) -
     assert shown.code == 0
     assert "within 25 %" in shown.out
     assert "choices tried" in shown.out
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (("--model", "scripted"), "leave out --model"),
-        (("--episodes", "10"), "leave out --model and --episodes"),
-        (("--seeds", "1"), "--seeds 2 or more"),
-    ],
-)
-def test_simulations_that_cannot_be(
-    run: Run, tmp_path: Path, more: tuple[str, ...], words: str
-) -> None:
-    said = run("reproduce", "decision-sampling-toy", "--quick", "--out", tmp_path / "r", *more)
-    assert said.code == 2
-    assert words in said.err
-    assert not (tmp_path / "r").exists()

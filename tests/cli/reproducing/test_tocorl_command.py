@@ -2,8 +2,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from forethought.valuefn.reproduce.fleet import FILE
 from forethought.valuefn.reproduce.tocorl_plan import ARMS, CLAIMS, QUICK, jobs_of
 
@@ -34,18 +32,3 @@ def test_a_quick_run_is_printed_kept_and_resumed(run: Run, tmp_path: Path) -> No
     after = json.loads((out / "report.json").read_text())
     del kept["seconds"], after["seconds"]
     assert after == kept
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (("--model", "scripted"), "leave out --model"),
-        (("--episodes", "10"), "leave out --model and --episodes"),
-        (("--seeds", "1"), "--seeds 2 or more"),
-    ],
-)
-def test_runs_that_cannot_be(run: Run, tmp_path: Path, more: tuple[str, ...], words: str) -> None:
-    said = run("reproduce", "tocorl", "--quick", "--out", tmp_path / "r", *more)
-    assert said.code == 2
-    assert words in said.err
-    assert not (tmp_path / "r").exists()

@@ -32,18 +32,3 @@ def test_the_command_trains_prints_and_goes_on(
     assert shown.code == 0
     assert "holds here" in shown.out
     assert "sample / decision" in shown.out
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (("--model", "scripted"), "leave out --model"),
-        (("--episodes", "10"), "leave out --model and --episodes"),
-        (("--workers", "0"), "--workers"),
-    ],
-)
-def test_runs_that_cannot_be(run: Run, tmp_path: Path, more: tuple[str, ...], words: str) -> None:
-    said = run("reproduce", "decision-sampling", "--quick", "--out", tmp_path / "r", *more)
-    assert said.code == 2
-    assert words in said.err
-    assert not (tmp_path / "r").exists()

@@ -1,73 +1,57 @@
 """`reproduce tocorl`: the losses on a forced prefix, printed and kept."""
 
-import time
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from forethought.agent.errors import ConfigError
-from forethought.cli.console import Screen, with_interval
-from forethought.cli.runs import check_run, table, write_json
+from forethought.cli.console import with_interval
+from forethought.cli.reproducing.order import WORDS, Order, Said, carry_out
+from forethought.cli.runs import table
 
 if TYPE_CHECKING:
     from forethought.agent.attempts import Rate
     from forethought.valuefn.reproduce.tocorl import Report, Row, Told
 
-NAME = "tocorl"
 SOURCE = "paper: nothing below its abstract is published; task, losses and bounds are ours"
-_WORDS = {True: "yes", False: "no", None: "cannot tell"}
 
 
-def prefixes(
-    screen: Screen,
-    *,
-    quick: bool,
-    seeds: int | None,
-    seed: int,
-    workers: int,
-    out: Path,
-    resume: bool,
-) -> None:
-    """Train, print, and keep `report.json` and `tocorl.png`."""
-    from forethought.valuefn.pictures import write_whole
+def prefixes(order: Order) -> None:
+    """Train, print, and keep `runs.jsonl`, `report.json` and `tocorl.png`."""
     from forethought.valuefn.reproduce.tocorl import run
-    from forethought.valuefn.reproduce.tocorl_picture import picture
     from forethought.valuefn.reproduce.tocorl_plan import FULL, QUICK
 
-    size = QUICK if quick else FULL
-    if seeds is not None:
-        if seeds < 2:
-            raise ConfigError(f"{NAME} needs --seeds 2 or more for an interval, not {seeds}")
-        size = replace(size, seeds=seeds)
-    check_run(out, {"name": NAME, "quick": quick, "seed": seed}, resume=resume)
-    began = time.perf_counter()
-    with screen.progress() as tell:
-        report = run(out, size=size, seed=seed, workers=workers, progress=tell)
-    seconds = time.perf_counter() - began
-    for each in (ends_table(report), answers_table(report), claims_table(report)):
-        screen.say(each)
-    screen.say(SOURCE)
+    size = order.size(QUICK, FULL, fewest=2)
+    carry_out(
+        order,
+        lambda tell: run(
+            order.out, size=size, seed=order.seed, workers=order.workers, progress=tell
+        ),
+        _said,
+        picture="tocorl.png",
+        files=("runs.jsonl",),
+    )
+
+
+def _said(report: "Report") -> Said:
+    from forethought.valuefn.reproduce.tocorl_picture import picture
+
     kept: dict[str, Any] = asdict(replace(report, curves={}))
     del kept["curves"]
-    write_json(out / "report.json", kept | {"seconds": seconds, "source": SOURCE})
-    write_whole(out / "tocorl.png", picture(report))
-    for file in ("report.json", "tocorl.png"):
-        screen.say(f"wrote {out / file}")
     told = {each.claim.name: each.told for each in report.claims}
     pairs = {each.claim.name: each for each in report.pairs}
-    screen.result(
+    return Said(
+        (ends_table(report), answers_table(report), claims_table(report), SOURCE),
+        kept | {"source": SOURCE},
+        picture(report),
         {
-            "name": NAME,
             "ours": {name: each and each.value for name, each in told.items()}
             | {name: each.ours for name, each in pairs.items()},
             "ci95": {name: each and each.ci95 for name, each in told.items()}
             | {name: each.ci95 for name, each in pairs.items()},
             "holds": {each.claim.name: each.holds for each in report.claims}
             | {name: each.holds for name, each in pairs.items()},
-            "seconds": seconds,
-        }
+        },
     )
 
 
@@ -117,7 +101,7 @@ def answers_table(report: "Report") -> Table:
         (
             row.arm,
             *(
-                " / ".join(_WORDS[one.holds] for one in row.answers if one.asked == name)
+                " / ".join(WORDS[one.holds] for one in row.answers if one.asked == name)
                 for name in dict.fromkeys(one.asked for one in row.answers)
             ),
         )
@@ -130,10 +114,10 @@ def answers_table(report: "Report") -> Table:
 def claims_table(report: "Report") -> Table:
     """What was said beforehand, and whether it holds."""
     rows = [
-        (each.claim.name, chance(each.told) if each.told else "not run", _WORDS[each.holds])
+        (each.claim.name, chance(each.told) if each.told else "not run", WORDS[each.holds])
         for each in report.claims
     ]
     for pair in report.pairs:
         ours = "not run" if pair.ours is None else with_interval(pair.ours, pair.ci95)
-        rows.append((f"{pair.claim.name}, held-out facts: direct", ours, _WORDS[pair.holds]))
+        rows.append((f"{pair.claim.name}, held-out facts: direct", ours, WORDS[pair.holds]))
     return table("the claims", ("claim", "here [95 %]", "holds here"), rows)

@@ -1,74 +1,48 @@
 """`reproduce icrl`: curricula of demonstrations, trained, printed and kept."""
 
-import time
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from rich.table import Table
 
-from forethought.agent.errors import ConfigError
-from forethought.cli.console import Screen, with_interval
-from forethought.cli.runs import check_run, table, write_json
+from forethought.cli.console import with_interval
+from forethought.cli.reproducing.order import WORDS, Order, Said, by_name, carry_out
+from forethought.cli.runs import table
 
 if TYPE_CHECKING:
     from forethought.valuefn.reproduce.icrl import BaseRow, Report
 
-NAME = "icrl"
-_WORDS = {True: "yes", False: "no", None: "cannot tell"}
 
-
-def demonstration_curricula(
-    screen: Screen,
-    *,
-    quick: bool,
-    seeds: int | None,
-    seed: int,
-    workers: int,
-    out: Path,
-    resume: bool,
-) -> None:
+def demonstration_curricula(order: Order) -> None:
     """Train, print, and keep `runs.jsonl`, `report.json` and `icrl.png`."""
-    from forethought.valuefn.pictures import write_whole
-    from forethought.valuefn.reproduce.icrl import SOURCE, plain, run
-    from forethought.valuefn.reproduce.icrl_picture import picture
+    from forethought.valuefn.reproduce.icrl import run
     from forethought.valuefn.reproduce.icrl_plan import ARMS, BASES, FULL, QUICK
 
-    size = QUICK if quick else FULL
-    if seeds is not None:
-        if seeds < 2:
-            raise ConfigError(f"{NAME} needs --seeds 2 or more for an interval, not {seeds}")
-        size = replace(size, seeds=seeds)
+    size = order.size(QUICK, FULL, fewest=2)
     settings = {**asdict(size), "rates": dict(BASES), "arms": dict(ARMS)}
     del settings["seeds"]  # more of them may be asked for later
-    kept = {"name": NAME, "quick": quick, "seed": seed, "settings": settings}
-    check_run(out, kept, resume=resume)
-    began = time.perf_counter()
-    with screen.progress() as tell:
-        report = run(out, size=size, seed=seed, workers=workers, progress=tell)
-    seconds = time.perf_counter() - began
-    for base in report.bases:
-        screen.say(base_words(base))
-    for each in (arms_table(report), claims_table(report)):
-        screen.say(each)
-    screen.say(SOURCE)
-    worked = sum(record["seconds"] for record in report.runs.values())
-    more = {"seconds": seconds, "worked": worked, "source": SOURCE}
-    write_json(out / "report.json", plain(report) | more)
-    write_whole(out / "icrl.png", picture(report))
-    for file in ("runs.jsonl", "report.json", "icrl.png"):
-        screen.say(f"wrote {out / file}")
-    claims = report.claims
-    screen.result(
-        {
-            "name": NAME,
-            "paper": {each.claim.name: each.claim.paper for each in claims},
-            "ours": {each.claim.name: each.ours for each in claims},
-            "ci95": {each.claim.name: each.ci95 for each in claims},
-            "holds": {each.claim.name: each.holds for each in claims},
-            "seconds": seconds,
-        }
+    carry_out(
+        order,
+        lambda tell: run(
+            order.out, size=size, seed=order.seed, workers=order.workers, progress=tell
+        ),
+        _said,
+        picture="icrl.png",
+        more={"settings": settings},
+        files=("runs.jsonl",),
     )
+
+
+def _said(report: "Report") -> Said:
+    from forethought.valuefn.reproduce.icrl import SOURCE, plain
+    from forethought.valuefn.reproduce.icrl_picture import picture
+
+    shown: list[RenderableType] = [base_words(each) for each in report.bases]
+    shown += (arms_table(report), claims_table(report), SOURCE)
+    worked = sum(record["seconds"] for record in report.runs)
+    kept = plain(report) | {"worked": worked, "source": SOURCE}
+    return Said(shown, kept, picture(report), by_name(report.claims))
 
 
 def base_words(base: "BaseRow") -> str:
@@ -130,5 +104,5 @@ def claims_table(report: "Report") -> Table:
                 low, high = each.ci95
                 ours = f"x {10**each.ours:.3g} [{10**low:.3g}, {10**high:.3g}]"
         paper = ", ".join(f"{value:+.1f} ({of})" for of, value in (each.claim.paper or {}).items())
-        rows.append((each.claim.name, paper or "-", ours, _WORDS[each.holds]))
+        rows.append((each.claim.name, paper or "-", ours, WORDS[each.holds]))
     return table("claims", ("claim", "paper", "here [95 %]", "holds here"), rows)

@@ -2,8 +2,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Run = Any
 
 
@@ -37,21 +35,3 @@ def test_curricula_are_trained_kept_and_resumed(run: Run, tmp_path: Path) -> Non
     assert {k: v for k, v in done.items() if k not in changing} == {
         k: v for k, v in report.items() if k not in changing
     }
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (("--model", "scripted"), "leave out --model"),
-        (("--episodes", "10"), "leave out --model and --episodes"),
-        (("--seeds", "1"), "--seeds 2 or more"),
-        (("--workers", "0"), "--workers"),
-    ],
-)
-def test_curricula_that_cannot_be(
-    run: Run, tmp_path: Path, more: tuple[str, ...], words: str
-) -> None:
-    said = run("reproduce", "icrl", "--quick", "--out", tmp_path / "r", *more)
-    assert said.code == 2
-    assert words in said.err
-    assert not (tmp_path / "r").exists()

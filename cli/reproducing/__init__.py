@@ -1,0 +1,1 @@
+"""`reproduce`: papers' tables drawn again, one module for each, printed and kept."""
