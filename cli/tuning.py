@@ -48,6 +48,9 @@ class What:
     demonstrations: Path | None
     tools: Sequence[str]
     bare: bool
+    toy: str | None = None
+    split: str = "train"
+    """Whose instances of a world, or problems of a toy: train or test."""
     prefixes: Sequence[str] = ()
     bank: Path | None = None
 
@@ -92,6 +95,12 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     rows = read_log(how.out)
     screen.say(f"{setting.recipe.name}: {count(tuned.updates, 'update')} of {model}")
     screen.say(_table(rows[0], rows[-1]))
+    if all(row.get("frac_reward_zero_std") == 1 for row in rows):
+        screen.warn(
+            "within every group all rewards were equal, so nothing was learned: see that the "
+            "policy reaches some reward at all (forethought eval policy), and that tasks and "
+            "rewards fit it"
+        )
     screen.say(f"the tuned model: local:{how.out}; its tokens: forethought check-tokens {how.out}")
     screen.result(
         {
@@ -195,20 +204,39 @@ def _setting(what: What, recipe_name: str) -> "Setting":
     from forethought.valuefn.rl.roller import Setting
 
     recipe = _recipe(what, recipe_name)
-    if (what.tasks is None) == (what.env is None):
-        raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
+    if sum(each is not None for each in (what.tasks, what.env, what.toy)) != 1:
+        raise ConfigError("name the tasks, one of: --tasks FILE, --env ENV, --toy BASE")
+    if what.tasks is None and (what.tools or what.demonstrations or what.bare):
+        raise ConfigError("--tool, --demonstrations and --bare go with --tasks alone")
     if what.env is not None:
-        if what.tools or what.demonstrations or what.bare:
-            raise ConfigError("--tool, --demonstrations and --bare go with --tasks, not with --env")
         world = get_world(what.env)
-        tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
-        return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
+        tasks = inputs.world_tasks(world, what.instances, what.split)
+        return Setting(recipe, tasks, inputs.play_world(world), chosen_rewards(recipe.rewards))
+    if what.toy is not None:
+        return _toy_setting(recipe, what.toy, what)
     tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
     shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
     play = inputs.play_questions(bare=what.bare)
     if what.tools:
         play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
     return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
+
+
+def _toy_setting(recipe: "Recipe", name: str, what: What) -> "Setting":
+    """The task that a base of `train base` was made for, with demonstrations where it has any."""
+    from forethought.valuefn.rl.rewards import chosen_rewards
+    from forethought.valuefn.rl.roller import Setting
+    from forethought.valuefn.rl.toys.bases import row_of
+    from forethought.valuefn.rl.toys.episodes import demonstrations_of, player, tasks_of
+    from forethought.valuefn.rl.toys.lookup import Lookup
+
+    toy = row_of(name).toy
+    most = max(stage.demonstrations for stage in recipe.stages)
+    if most and not isinstance(toy, Lookup):
+        raise ConfigError(f"{name} shows no demonstrations: use a recipe without stages")
+    problems = toy.problems("test" if what.split == "test" else "train", what.instances, seed=0)
+    shown = demonstrations_of(toy, most, seed=0) if isinstance(toy, Lookup) else ()
+    return Setting(recipe, tasks_of(problems), player(toy), chosen_rewards(recipe.rewards), shown)
 
 
 def _recipe(what: What, name: str) -> "Recipe":
