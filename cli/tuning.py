@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TOOLS = ("python", "search:DIR")
 _FOUND = 3
 """Passages that a search shows, as in ICRL."""
+_TELLING = 20
+"""Updates from which on rewards that never differed are worth a word."""
 _SHOWN = (
     ("reward", "reward"),
     ("free/reward", "reward, unprefixed"),
@@ -95,7 +97,7 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     rows = read_log(how.out)
     screen.say(f"{setting.recipe.name}: {count(tuned.updates, 'update')} of {model}")
     screen.say(_table(rows[0], rows[-1]))
-    if all(row.get("frac_reward_zero_std") == 1 for row in rows):
+    if len(rows) >= _TELLING and all(row.get("frac_reward_zero_std") == 1 for row in rows):
         screen.warn(
             "within every group all rewards were equal, so nothing was learned: see that the "
             "policy reaches some reward at all (forethought eval policy), and that tasks and "

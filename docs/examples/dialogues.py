@@ -253,10 +253,10 @@ def run(typed: argparse.Namespace, screen: Console) -> None:
     screen.print(f"wrote {typed.out / FILE_NAME}, {typed.out / 'head'}, {typed.out / 'talk.png'}")
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run what was typed."""
     parser = arguments()
-    typed = parser.parse_args()
+    typed = parser.parse_args(words)
     try:
         run(typed, Console(width=None if Console().is_terminal else 130))
     except UserError as error:

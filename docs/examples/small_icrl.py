@@ -208,10 +208,10 @@ def run(typed: argparse.Namespace, screen: Console) -> None:
     screen.print(f"wrote {typed.out / 'icrl.png'}, {typed.out / 'figures.json'} and both models")
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run what was typed."""
     parser = arguments()
-    typed = parser.parse_args()
+    typed = parser.parse_args(words)
     try:
         run(typed, Console(width=None if Console().is_terminal else 130))
     except UserError as error:

@@ -219,10 +219,10 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Play, print, draw."""
     parser = arguments()
-    typed = parser.parse_args()
+    typed = parser.parse_args(words)
     try:
         critics = load_heads(typed.head)
         players = {name: player(name, critics) for name in names_of(typed, critics)}
