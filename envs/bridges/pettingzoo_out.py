@@ -42,7 +42,7 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
 
     def __init__(self, world_id: str) -> None:
         super().__init__()
-        self._splits = numbers_of(world_id)
+        self._world_id, self._splits = world_id, numbers_of(world_id)
         self.metadata = {"name": world_id, "render_modes": ["ansi"], "is_parallelizable": False}
         self.render_mode = "ansi"
         self.possible_agents = list(AGENTS)
@@ -67,7 +67,7 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
         """Begin an episode."""
         drawn = random.Random(f"two players {seed}").choice(self._splits["train"])
         instance = int((options or {}).get("instance", drawn))
-        self._table = sit_down(self.metadata["name"], instance)
+        self._table = sit_down(self._world_id, instance)
         self.agents = list(AGENTS)
         self.rewards = dict.fromkeys(AGENTS, 0.0)
         self._cumulative_rewards = dict.fromkeys(AGENTS, 0.0)

@@ -21,7 +21,7 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[a-z ]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
 )
-COMMAND = re.compile(r"^\$ (forethought\b.*(?:\\\n.*)*)$", re.MULTILINE)
+COMMAND = re.compile(r"^\$ (forethought\b(?:.*\\\n)*.*)$", re.MULTILINE)
 RUN_COMMAND = """
 import subprocess as _sp, sys as _sys, shlex as _sh
 _sp.run([_sys.executable, "-c", "from forethought.cli.app import main; main()",
@@ -59,7 +59,7 @@ def _program(blocks: list[Block]) -> str:
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
         elif block.info == "console" and block.mark == "run":
             for command in COMMAND.findall(block.code):
-                script += RUN_COMMAND.format(command=command)
+                script += RUN_COMMAND.format(command=command.replace("\\\n", " "))
     return script
 
 
@@ -104,7 +104,7 @@ def test_blocks_are_told_apart() -> None:
     text = (
         "# T\n\n```python\na = 1\n```\n\n<!-- not run -->\n```python\nraise\n```\n\n"
         "```console\n$ forethought no\n```\n\n"
-        "<!-- run -->\n```console\n$ forethought envs --json\nout\n```\n"
+        "<!-- run -->\n```console\n$ forethought envs --json \\\n  --help\nout\n```\n"
         "\n```python\nassert a == 1\n```\n"
     )
     blocks = _blocks(text)
@@ -118,6 +118,6 @@ def test_blocks_are_told_apart() -> None:
     program = _program(blocks)
     assert program.startswith("\n\n\na = 1\n")
     assert "raise" not in program
-    assert "forethought envs --json" in program
+    assert "'forethought envs --json    --help'" in program
     assert "forethought no" not in program
     assert program.rstrip().endswith("assert a == 1")
