@@ -137,3 +137,8 @@ def test_a_small_curriculum_from_start_to_end(tmp_path: Path) -> None:
     assert list(found["figures"]) == ["before", "after, 3 -> 0", "after, none"]
     assert [point["update"] for point in found["courses"]["none"]] == [0, 1, 2, 3]
     assert (tmp_path / "i" / "icrl.png").read_bytes().startswith(PNG)
+
+
+def test_the_guide_shows_the_recipe_that_the_example_trains_by() -> None:
+    recipe = (EXAMPLES / "small_icrl.toml").read_text().partition("\n")[2]  # without its remark
+    assert recipe in (EXAMPLES.parent / "recipes.md").read_text()
