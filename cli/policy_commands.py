@@ -20,7 +20,13 @@ Tasks = Annotated[
 World = Annotated[
     str | None, typer.Option("--env", help="A world, in place of --tasks.", metavar="ENV")
 ]
-Instances = Annotated[int, typer.Option(min=1, help="Instances of --env that are used.")]
+Toy = Annotated[
+    str | None,
+    typer.Option("--toy", help="The task of a base of train base, likewise.", metavar="BASE"),
+]
+Instances = Annotated[
+    int, typer.Option(min=1, help="Instances of --env, or problems of --toy, that are used.")
+]
 Demonstrations = Annotated[
     Path | None,
     typer.Option(help="JSON lines with question and solution, for icrl.", metavar="FILE"),
@@ -55,6 +61,7 @@ def train_policy(
     out: Annotated[Path, typer.Option(help="Where the tuned model goes.", metavar="DIR")],
     tasks: Tasks = None,
     env: World = None,
+    toy: Toy = None,
     instances: Instances = 1000,
     demonstrations: Demonstrations = None,
     tools: Tools = None,
@@ -96,7 +103,10 @@ def train_policy(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Fine-tune a local model by reinforcement learning; local: serves the result."""
+    """Fine-tune a local model by reinforcement learning; local: serves the result.
+
+    Which recipe when: docs/recipes.md.
+    """
     from forethought.cli.tuning import How
     from forethought.cli.tuning import train_policy as run
     from forethought.cli.tuning_what import What
@@ -106,6 +116,7 @@ def train_policy(
         changes=changes or [],
         tasks=tasks,
         env=env,
+        toy=toy,
         instances=instances,
         demonstrations=demonstrations,
         tools=tools or [],
@@ -148,6 +159,7 @@ def eval_policy(
     ],
     tasks: Tasks = None,
     env: World = None,
+    toy: Toy = None,
     instances: Instances = 100,
     demonstrations: Demonstrations = None,
     tools: Tools = None,
@@ -166,7 +178,10 @@ def eval_policy(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure what a policy does by itself, without a prefix, on tasks: best ones it never met."""
+    """Measure what a policy does by itself, without a prefix, on tasks: best ones it never met.
+
+    Of --env and --toy those of the test split are taken.
+    """
     from forethought.cli.tuning import eval_policy as run
     from forethought.cli.tuning_what import What
 
@@ -175,6 +190,8 @@ def eval_policy(
         changes=changes or [],
         tasks=tasks,
         env=env,
+        toy=toy,
+        split="test",
         instances=instances,
         demonstrations=demonstrations,
         tools=tools or [],

@@ -19,6 +19,8 @@ from forethought.cli.tuning_what import What, setting_of
 if TYPE_CHECKING:
     from forethought.valuefn.rl.engines import Engine
 
+_TELLING = 20
+"""Updates from which on rewards that never differed are worth a word."""
 _SHOWN = (
     ("reward", "reward"),
     ("free/reward", "reward, unprefixed"),
@@ -89,6 +91,12 @@ def train_policy(model: str, what: What, how: How, *, as_json: bool) -> None:
     rows = read_log(how.out)
     screen.say(f"{setting.recipe.name}: {count(tuned.updates, 'update')} of {model}")
     screen.say(_table(rows[0], rows[-1]))
+    if len(rows) >= _TELLING and all(row.get("frac_reward_zero_std") == 1 for row in rows):
+        screen.warn(
+            "within every group all rewards were equal, so nothing was learned: see that the "
+            "policy reaches some reward at all (forethought eval policy), and that tasks and "
+            "rewards fit it"
+        )
     screen.say(f"the tuned model: local:{how.out}; its tokens: forethought check-tokens {how.out}")
     screen.result(
         {

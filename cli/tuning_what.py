@@ -38,6 +38,9 @@ class What:
     demonstrations: Path | None
     tools: Sequence[str]
     bare: bool
+    toy: str | None = None
+    split: str = "train"
+    """Whose instances of a world, or problems of a toy: train or test."""
     agent: bool = False
     """Whether tasks are asked as an agent asks them."""
     prefixes: Sequence[str] = ()
@@ -60,16 +63,16 @@ def setting_of(what: What, recipe_name: str) -> "Setting":
     from forethought.valuefn.rl.roller import Setting
 
     recipe = _recipe(what, recipe_name)
-    if (what.tasks is None) == (what.env is None):
-        raise ConfigError("name the tasks: --tasks FILE, or --env ENV")
+    if sum(each is not None for each in (what.tasks, what.env, what.toy)) != 1:
+        raise ConfigError("name the tasks, one of: --tasks FILE, --env ENV, --toy BASE")
+    if what.tasks is None and (what.tools or what.demonstrations or what.bare or what.agent):
+        raise ConfigError("--tool, --demonstrations, --agent and --bare go with --tasks alone")
     if what.env is not None:
-        if what.tools or what.demonstrations or what.bare or what.agent:
-            raise ConfigError(
-                "--tool, --demonstrations, --agent and --bare go with --tasks, not with --env"
-            )
         world = get_world(what.env)
-        tasks, play = inputs.world_tasks(world, what.instances), inputs.play_world(world)
-        return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards))
+        tasks = inputs.world_tasks(world, what.instances, what.split)
+        return Setting(recipe, tasks, inputs.play_world(world), chosen_rewards(recipe.rewards))
+    if what.toy is not None:
+        return _toy_setting(recipe, what.toy, what)
     tasks = inputs.read_tasks(what.tasks) if what.tasks is not None else {}
     shown = inputs.read_demonstrations(what.demonstrations) if what.demonstrations else ()
     play = inputs.play_questions(bare=what.bare)
@@ -80,6 +83,23 @@ def setting_of(what: What, recipe_name: str) -> "Setting":
     elif what.tools:
         play = inputs.play_with_tools(_tools(what.tools), max(recipe.sampling.turns - 1, 1))
     return Setting(recipe, tasks, play, chosen_rewards(recipe.rewards), shown)
+
+
+def _toy_setting(recipe: "Recipe", name: str, what: What) -> "Setting":
+    """The task that a base of `train base` was made for, with demonstrations where it has any."""
+    from forethought.valuefn.rl.rewards import chosen_rewards
+    from forethought.valuefn.rl.roller import Setting
+    from forethought.valuefn.rl.toys.bases import row_of
+    from forethought.valuefn.rl.toys.episodes import demonstrations_of, player, tasks_of
+    from forethought.valuefn.rl.toys.lookup import Lookup
+
+    toy = row_of(name).toy
+    most = max(stage.demonstrations for stage in recipe.stages)
+    if most and not isinstance(toy, Lookup):
+        raise ConfigError(f"{name} shows no demonstrations: use a recipe without stages")
+    problems = toy.problems("test" if what.split == "test" else "train", what.instances, seed=0)
+    shown = demonstrations_of(toy, most, seed=0) if isinstance(toy, Lookup) else ()
+    return Setting(recipe, tasks_of(problems), player(toy), chosen_rewards(recipe.rewards), shown)
 
 
 def _deciding(

@@ -92,11 +92,7 @@ class Bargaining:
         if game is None or game.over:
             raise ConfigError("call reset before step")
         try:
-            take = parse_action(action)
-            if take is None:
-                game.agree()
-            else:
-                game.offer(take)
+            move(game, action)
         except (ValueError, ConfigError) as error:
             text, info = self._show(game)
             return (
@@ -175,6 +171,20 @@ class Bargaining:
         )
         text = f"Agreed: you get {mine:g} points." if game.agreed else "No agreement."
         return text, {"outcome": outcome, "goals": GOALS}
+
+
+def move(game: Game, action: str) -> None:
+    """Make an offer or agree, in words.
+
+    Raises:
+        ValueError: If the words are neither.
+        ConfigError: If the rules do not allow it now.
+    """
+    take = parse_action(action)
+    if take is None:
+        game.agree()
+    else:
+        game.offer(take)
 
 
 HEURISTIC_FLOOR = 5.5

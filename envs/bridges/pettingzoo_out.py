@@ -1,32 +1,20 @@
 """Our two-player worlds as PettingZoo AEC worlds, where both sides are agents.
 
-`as_aec("bargaining-v0")`, `haggling-v0` and `campsite-v0` can be had: there the rules stand apart
-from the scripted opponents. An action is a number, the place in `infos[agent]["choices"]`, or the
-words themselves. What the rules refuse leaves the turn where it is and sets `invalid` in its infos.
-An agent is shown what the world for one agent would show it, without the oracle.
+`as_aec("bargaining-v0")`, `haggling-v0` and `campsite-v0` can be had, see `seats`. An action is a
+number, the place in `infos[agent]["choices"]`, or the words themselves. What the rules refuse
+leaves the turn where it is and sets `invalid` in its infos. An agent is shown what the world for
+one agent would show it, without the oracle.
 """
 
 import random
 import string
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from forethought.agent.errors import ConfigError, UnknownName, needs
-from forethought.envs.bargaining.instances import instance_by_number as bargain_by_number
-from forethought.envs.bargaining.instances import numbers_by_split as bargains
-from forethought.envs.bargaining.rules import Game as BargainingGame
-from forethought.envs.bargaining.world import Bargaining
-from forethought.envs.campsite.instances import instance_by_number as camp_by_number
-from forethought.envs.campsite.instances import numbers_by_split as camps
-from forethought.envs.campsite.scene import Scene
-from forethought.envs.campsite.world import refused, show
-from forethought.envs.haggling.instances import instance_by_number as haggle_by_number
-from forethought.envs.haggling.instances import numbers_by_split as haggles
-from forethought.envs.haggling.rules import Game as HagglingGame
-from forethought.envs.haggling.world import Haggling
+from forethought.agent.errors import ConfigError, needs
+from forethought.envs.seats import Sitting, numbers_of, sit_down
 
 with needs("PettingZoo", "pip install 'forethought[pettingzoo]'"):
     from gymnasium.spaces import Discrete, Text
@@ -38,137 +26,6 @@ MOST_CHOICES = 256
 _REFUSAL = ("invalid", "why")
 LONGEST_TEXT = 20_000
 """Characters."""
-
-
-class _Table(Protocol):
-    """One episode of a two-player world."""
-
-    @property
-    def player(self) -> int:
-        """Whose turn it is."""
-        ...
-
-    @property
-    def over(self) -> bool:
-        """Whether the rules have ended it."""
-        ...
-
-    def look(self, seat: int) -> tuple[str, dict[str, Any]]:
-        """What a seat is shown."""
-        ...
-
-    def act(self, seat: int, action: str) -> str:
-        """Move; says why not where that is refused."""
-        ...
-
-
-class _BargainingSeat(Bargaining):
-    """A seat whose opponent is another agent."""
-
-    def sit(self, game: BargainingGame, seat: int) -> "_BargainingSeat":
-        self._game, self._seat, self._opponent = game, seat, "linear"
-        return self
-
-    def look(self) -> tuple[str, dict[str, Any]]:
-        return self._show(self._game) if self._game is not None else ("", {})
-
-    def _reply(self, game: BargainingGame) -> None:
-        """The other agent moves in its own time."""
-
-
-class _HagglingSeat(Haggling):
-    """A seat whose opponent is another agent; agents speak plainly, in no tone."""
-
-    def sit(self, game: HagglingGame, seat: int) -> "_HagglingSeat":
-        self._game, self._seat, self._opponent = game, seat, "linear"
-        return self
-
-    def look(self) -> tuple[str, dict[str, Any]]:
-        game = self._game
-        if game is None:
-            return "", {}
-        mine_first = game.instance.opener == self._seat
-        self._tones = ["plain"] * len(game.offers[1 if mine_first else 0 :: 2])
-        return self._show(game)
-
-    def _reply(self, game: HagglingGame) -> None:
-        """The other agent moves in its own time."""
-
-
-class _Seats:
-    """Two seats over one game, for worlds built as a seat with a scripted opponent."""
-
-    def __init__(self, game: Any, seats: tuple[Any, Any]) -> None:
-        self._game = game
-        self._seats = tuple(seat.sit(game, place) for place, seat in enumerate(seats))
-
-    @property
-    def player(self) -> int:
-        place: int = self._game.player
-        return place
-
-    @property
-    def over(self) -> bool:
-        return bool(self._game.over)
-
-    def look(self, seat: int) -> tuple[str, dict[str, Any]]:
-        shown: tuple[str, dict[str, Any]] = self._seats[seat].look()
-        return shown
-
-    def act(self, seat: int, action: str) -> str:
-        self.look(seat)
-        text, _, _, _, info = self._seats[seat].step(action)
-        return str(text).splitlines()[-1] if info.get("invalid") else ""
-
-
-class _Camp:
-    """Two neighbours at one camp site."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    @property
-    def player(self) -> int:
-        return self._scene.game.player
-
-    @property
-    def over(self) -> bool:
-        return self._scene.game.over
-
-    def look(self, seat: int) -> tuple[str, dict[str, Any]]:
-        return show(self._scene, seat)
-
-    def act(self, seat: int, action: str) -> str:
-        try:
-            self._scene.act(seat, action)
-        except ConfigError as error:
-            return refused(self._scene, seat, error)[0].splitlines()[-1]
-        return ""
-
-
-def _bargain(number: int) -> _Table:
-    game = BargainingGame(bargain_by_number(number))
-    return _Seats(game, (_BargainingSeat(), _BargainingSeat()))
-
-
-def _haggle(number: int) -> _Table:
-    game = HagglingGame(haggle_by_number(number))
-    return _Seats(game, (_HagglingSeat(), _HagglingSeat()))
-
-
-def _camp(number: int) -> _Table:
-    return _Camp(Scene(camp_by_number(number)))
-
-
-_TABLES: Mapping[str, tuple[Callable[[int], _Table], Callable[[], Mapping[str, range]]]] = (
-    MappingProxyType(
-        {
-            "bargaining-v0": (_bargain, bargains),
-            "campsite-v0": (_camp, camps),
-            "haggling-v0": (_haggle, haggles),
-        }
-    )
-)
 
 
 class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
@@ -185,11 +42,9 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
 
     def __init__(self, world_id: str) -> None:
         super().__init__()
-        if world_id not in _TABLES:
-            raise UnknownName("world for two agents", world_id, _TABLES)
+        self._world_id, self._splits = world_id, numbers_of(world_id)
         self.metadata = {"name": world_id, "render_modes": ["ansi"], "is_parallelizable": False}
         self.render_mode = "ansi"
-        self._new, self._splits = _TABLES[world_id]
         self.possible_agents = list(AGENTS)
         letters = frozenset(string.printable) | frozenset(
             "\u2013\u2014\u2026\u2018\u2019\u201c\u201d\u00e9"
@@ -197,7 +52,7 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
         text = Text(LONGEST_TEXT, min_length=0, charset=letters)
         self._spaces = dict.fromkeys(AGENTS, text)
         self._acts = {agent: Discrete(MOST_CHOICES) for agent in AGENTS}
-        self._table: _Table | None = None
+        self._table: Sitting | None = None
         self._said: dict[str, str] = dict.fromkeys(AGENTS, "")
 
     def observation_space(self, agent: str) -> Text:
@@ -210,8 +65,9 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> None:
         """Begin an episode."""
-        drawn = random.Random(f"two players {seed}").choice(self._splits()["train"])
-        self._table = self._new(int((options or {}).get("instance", drawn)))
+        drawn = random.Random(f"two players {seed}").choice(self._splits["train"])
+        instance = int((options or {}).get("instance", drawn))
+        self._table = sit_down(self._world_id, instance)
         self.agents = list(AGENTS)
         self.rewards = dict.fromkeys(AGENTS, 0.0)
         self._cumulative_rewards = dict.fromkeys(AGENTS, 0.0)
@@ -230,7 +86,11 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
             raise ConfigError("call reset before step, and give an action")
         self._cumulative_rewards[agent] = 0.0
         self.rewards = dict.fromkeys(AGENTS, 0.0)
-        why = self._table.act(AGENTS.index(agent), self._words(agent, action))
+        why = ""
+        try:
+            self._table.act(AGENTS.index(agent), self._words(agent, action))
+        except ConfigError as error:
+            why = f"That is not possible: {error}."
         self._look()
         told = {key: part for key, part in self.infos[agent].items() if key not in _REFUSAL}
         self.infos[agent] = told | ({"invalid": True, "why": why} if why else {})
@@ -268,7 +128,7 @@ class TwoPlayers(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
             ]
             mask = np.zeros(MOST_CHOICES, dtype=np.int8)
             mask[: len(choices)] = 1
-            kept = {key: part for key, part in info.items() if key not in {"oracle", "view"}}
+            kept = {key: part for key, part in info.items() if key != "view"}
             self.infos[agent] = kept | {"choices": tuple(choices), "action_mask": mask}
             if table.over:
                 self.terminations[agent] = True

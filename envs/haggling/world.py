@@ -97,7 +97,7 @@ class Haggling:
         if game is None or game.over:
             raise ConfigError("call reset before step")
         try:
-            _move(game, action)
+            move(game, action)
         except (ValueError, ConfigError) as error:
             text, info = self._show(game)
             refused = f"{text}\nThat is not possible: {error}."
@@ -180,14 +180,20 @@ class Haggling:
         return text, {"outcome": outcome, "goals": GOALS}
 
 
-def _move(game: Game, action: str) -> None:
-    move = parse_action(action, game.instance.guide)
-    if move == ACCEPT:
+def move(game: Game, action: str) -> None:
+    """Name a price, accept or walk away, in words.
+
+    Raises:
+        ValueError: If the words are none of these.
+        ConfigError: If the rules do not allow it now.
+    """
+    meant = parse_action(action, game.instance.guide)
+    if meant == ACCEPT:
         game.accept()
-    elif move == WALK:
+    elif meant == WALK:
         game.walk()
     else:
-        game.offer(int(move))
+        game.offer(int(meant))
 
 
 WORLD = World(

@@ -14,6 +14,7 @@ from tuning import write_small
 from forethought.agent.prefixes import PrefixBank
 from forethought.agent.trace import read_traces
 from forethought.valuefn.rl.store import read_rollouts
+from forethought.valuefn.rl.toys.bases import prepare
 
 Run = Any
 SMALL = [
@@ -217,6 +218,46 @@ def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> No
     assert step.decision.usage["act"].prompt_tokens == len(asked)
 
 
+def test_a_toy_is_trained_on_and_measured_by_its_name(run: Run, place: Path) -> None:
+    changes = {"size": "0.02M", "steps": 4}
+    base = prepare("lookup-names", changes=changes, place=place / "bases", count=2)
+    recipe = ["--set", "rewards={outcome = 1.0}", "--set", "success=outcome", *SMALL]
+    recipe += ["--set", "stages=[{demonstrations = 2, steps = 1}, {}]", "--toy", "lookup-names"]
+    model = str(base.folder)
+    typed = ["train", "policy", "icrl", "--model", model, "--out", "out", "--instances", "40"]
+    said = run(*typed, *recipe, "--log-rollouts", "1", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert (said.json["first"]["demonstrations"], said.json["last"]["demonstrations"]) == (2, 0)
+    first, *_, last = read_rollouts(place / "out")
+    assert len(first.rollout.prompt_ids) > len(last.rollout.prompt_ids)
+    toy = ["--toy", "lookup-names", "--instances", "30", "--device", "cpu", "--json"]
+    found = run("eval", "policy", "out", *toy).json
+    assert 20 <= found["tasks"] <= 30  # some come twice
+    assert list(found["rewards"]) == ["outcome"]
+    for other in (["--toy", "modes"], ["--toy", "lookup"], ["--toy", "modes", "--bare"]):
+        wrong = run(*typed[:-2], *recipe[:-2], *other, "--out", "other")
+        assert wrong.code == 2
+        assert wrong.err.startswith("error: ")
+        assert wrong.err.count("\n") == 1
+
+
+def test_a_world_is_measured_on_instances_that_no_training_meets(run: Run, place: Path) -> None:
+    typed = ["--env", "bargaining-v0", "--set", "rewards={outcome = 1.0}", *SMALL]
+    typed += ["--set", "sampling.turns=1"]
+    said = run("eval", "policy", "base", *typed, "--instances", "99999")
+    assert said.code == 2
+    assert "1146 instances to test on" in said.err
+
+
+def test_a_training_without_differences_of_reward_says_so(run: Run, place: Path) -> None:
+    (place / "vain.jsonl").write_text('{"question": "?", "answers": ["forty-two"]}\n')
+    typed = ["train", "policy", "grpo", "--model", "base", "--tasks", "vain.jsonl", *SMALL]
+    long = ["--out", "long", "--set", "steps=20", "--log-rollouts", "0"]
+    said = run(*typed, *long, "--set", "rewards={whole = 1.0}", "--bare")
+    assert said.code == 0
+    assert "nothing was learned" in said.err
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -229,6 +270,7 @@ def test_play_asks_a_tuned_policy_as_it_was_trained(run: Run, place: Path) -> No
         (["--tasks", "tasks.jsonl", "--env", "signpost-v0"], "name the tasks"),
         (["--env", "signpost-v0", "--bare"], "go with --tasks"),
         (["--env", "signpost-v0", "--instances", "99999999999"], "instances to train on"),
+        (["--env", "signpost-v0", "--toy", "modes"], "name the tasks, one of"),
         (["--tasks", "tasks.jsonl", "--set", "group=1"], "group is 1"),
         (["--tasks", "tasks.jsonl", "--tool", "pyton"], "did you mean 'python'"),
         (["--tasks", "tasks.jsonl", "--tool", "search"], "--tool search:DIR"),

@@ -24,7 +24,7 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[a-z ]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
 )
-COMMAND = re.compile(r"^\$ (forethought\b.*(?:\\\n.*)*)$", re.MULTILINE)
+COMMAND = re.compile(r"^\$ (forethought\b(?:.*\\\n)*.*)$", re.MULTILINE)
 RUN_COMMAND = """
 from forethought.cli.app import main as _command
 try:
@@ -66,7 +66,7 @@ def _program(blocks: list[Block]) -> str:
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
         elif block.info == "console" and block.mark == "run":
             for command in COMMAND.findall(block.code):
-                script += RUN_COMMAND.format(arguments=_arguments(command))
+                script += RUN_COMMAND.format(arguments=_arguments(command.replace("\\\n", " ")))
     return script
 
 
@@ -117,7 +117,7 @@ def test_blocks_are_told_apart() -> None:
     text = (
         "# T\n\n```python\na = 1\n```\n\n<!-- not run -->\n```python\n1 / 0\n```\n\n"
         "```console\n$ forethought no\n```\n\n"
-        "<!-- run -->\n```console\n$ forethought envs --json\nout\n```\n"
+        "<!-- run -->\n```console\n$ forethought envs --json \\\n  --help\nout\n```\n"
         "\n```python\nassert a == 1\n```\n"
     )
     blocks = _blocks(text)
@@ -131,6 +131,6 @@ def test_blocks_are_told_apart() -> None:
     program = _program(blocks)
     assert program.startswith("\n\n\na = 1\n")
     assert "1 / 0" not in program
-    assert "_command(['envs', '--json'])" in program
+    assert "_command(['envs', '--json', '--help'])" in program
     assert "['no']" not in program
     assert program.rstrip().endswith("assert a == 1")

@@ -66,17 +66,17 @@ def read_demonstrations(path: Path) -> tuple[Demonstration, ...]:
     return tuple(found)
 
 
-def world_tasks(world: World, count: int) -> dict[str, Task]:
-    """The first instances of a world's training split, every opponent in turn.
+def world_tasks(world: World, count: int, split: str = "train") -> dict[str, Task]:
+    """The first instances of a world's split, every opponent in turn.
 
     Raises:
         ConfigError: If it has fewer.
     """
-    split = world.splits["train"]
-    if not 1 <= count <= len(split):
-        raise ConfigError(f"{world.id} has {len(split)} instances to train on, not {count}")
+    instances = world.splits[split]
+    if not 1 <= count <= len(instances):
+        raise ConfigError(f"{world.id} has {len(instances)} instances to {split} on, not {count}")
     tasks = {}
-    for at, instance in enumerate(split[:count]):
+    for at, instance in enumerate(instances[:count]):
         opponent = world.opponents[at % len(world.opponents)]
         options: dict[str, Any] = {"instance": instance, "seat": at % world.seats}
         if opponent:

@@ -59,7 +59,9 @@ def measure_policy(
         ConfigError: If there are fewer than two tasks, or a prompt does not fit.
     """
     if len(tasks) < 2 or each < 1:
-        raise ConfigError("measure_policy needs at least two tasks and one rollout of each")
+        raise ConfigError(
+            f"measuring takes 2 tasks or more and 1 rollout of each, not {len(tasks)} and {each}"
+        )
     loaded = load(Settings(source=resolve(os.fspath(model)), device=device, dtype="float32"))
     roller = Roller(setting, loaded.tokenizer, seed)
     number = stage % len(setting.recipe.stages)

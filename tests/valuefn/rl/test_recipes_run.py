@@ -183,7 +183,7 @@ def test_a_policy_is_measured_by_itself(tmp_path: Path) -> None:
     assert figures.tokens == pytest.approx(2.0, abs=0.5)
     again, _ = measure_policy(base, setting, tasks, each=20, seed=3, device="cpu")
     assert again == figures
-    with pytest.raises(ConfigError, match="at least two tasks"):
+    with pytest.raises(ConfigError, match="2 tasks or more"):
         measure_policy(base, setting, tasks[:1], device="cpu")
 
 
