@@ -12,7 +12,13 @@ from importlib import import_module
 from operator import attrgetter
 from typing import Any
 
-from forethought.agent.errors import ConfigError, EnvironmentFailed, ForethoughtError, RunError, UserError
+from forethought.agent.errors import (
+    ConfigError,
+    EnvironmentFailed,
+    ForethoughtError,
+    RunError,
+    UserError,
+)
 from forethought.agent.types import Observation
 
 _log = logging.getLogger(__name__)

@@ -108,6 +108,11 @@ class Simulated:
         self._heard: set[str] = set()
 
     @property
+    def fair(self) -> float:
+        """The least that had to be paid, euros."""
+        return self.case.fair
+
+    @property
     def gone(self) -> bool:
         """Whether patience has run out."""
         return self._patience <= 0 and not self.content
@@ -120,7 +125,7 @@ class Simulated:
         return "impatient" if self._patience > 1.2 else "angry"
 
     def wait(self, shop: Shop) -> str:
-        """The agent did something unseen; money or parcels are noticed. What is said, if anything."""
+        """The agent did something unseen, but for money and parcels. What is said, if anything."""
         self._patience -= 0.4
         order = shop.order(self.case.order.number)
         paid, anew = order.paid_back, order.sent_anew

@@ -80,4 +80,6 @@ def state_text(view: View) -> str:
         parts.append(f"I paid back {order.paid_back} euros.")
     if order.sent_anew:
         parts.append("I sent a new one.")
+    if any(line.startswith("(") and ") error: " in line for line in view.said[-2:]):
+        parts.append("My last call was refused.")
     return " ".join(parts)

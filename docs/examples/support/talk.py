@@ -1,9 +1,9 @@
 """The talk as a world: `world:support.talk` for `play`, `bench`, `view` and `audit`.
 
 One agent with the tools of the shop, one customer. An action is a call of a tool, or what is said
-to the customer (`answer: ...`). It ends when the customer is content or gone, when a colleague takes
-over, or after ten turns. The customer is simulated unless another is given: `support.app` puts a
-person in its place and leaves everything else as it is.
+to the customer (`answer: ...`). It ends when the customer is content or gone, when a colleague
+takes over, or after ten turns. The customer is simulated unless another is given: `support.app`
+puts a person in its place and leaves everything else as it is.
 """
 
 import random
@@ -40,6 +40,10 @@ class Customer(Protocol):
     """Who writes to the shop."""
 
     content: bool
+
+    @property
+    def fair(self) -> float | None:
+        """The least that had to be paid, euros; `None` where nobody can know."""
 
     @property
     def gone(self) -> bool:
@@ -143,25 +147,17 @@ class Talk:
         order, handed = shop.order(self._case.order.number), bool(shop.tickets())
         cost = order.paid_back + order.euros / 2 * order.sent_anew
         solved = self._customer.content and not handed
-        too_much = cost > self._case.fair
-        truths = {
-            SOLVED: solved,
-            HANDED_OVER: handed,
-            TOO_MUCH: too_much,
-            LEAVES: not solved and not handed,
-        }
+        fair = self._customer.fair
+        too_much = fair is not None and cost > fair
+        truths = {SOLVED: solved, HANDED_OVER: handed, LEAVES: not solved and not handed}
+        if fair is not None:
+            truths[TOO_MUCH] = too_much
         outcome = Outcome(
             sum(goal.signed_weight for goal, true in truths.items() if true),
             solved and not too_much,
             reached=tuple(goal.text for goal, true in truths.items() if true),
             missed=tuple(goal.text for goal, true in truths.items() if not true),
-            facts={
-                "solved": solved,
-                "handed_over": handed,
-                "too_much": too_much,
-                "euros": cost,
-                "turns": self._turn - 1,
-            },
+            facts={"solved": solved, "handed_over": handed, "too_much": too_much, "euros": cost},
         )
         text = transcript(self._view(shop))
         self._close()
@@ -174,7 +170,7 @@ class Talk:
 
 
 def rule_of_thumb(observation: Observation, rng: random.Random) -> Candidate:
-    """What a careful script does: look, find out the wish, then the cheapest thing that meets it."""
+    """What a careful script does: look, learn the wish, then the cheapest thing that meets it."""
     view: View = observation.info["view"]
     thought = _next(view)
     return Candidate(thought, action=thoughts.carry_out(thought, observation.text))

@@ -13,8 +13,8 @@ TELL = "I tell them what has become of the order."
 ASK = "I ask what would help them most."
 SORRY = "I say that I am sorry for the trouble."
 ANEW = "I send a new one at once."
-WHOLE = "I pay the whole price back."
-HALF = "I pay half of the price back."
+WHOLE = "I pay back all that they paid."
+HALF = "I pay back half of what they paid."
 HAND_OVER = "I hand this over to a colleague."
 HELP_PAGES = "I point them to the help pages."
 CARRIER = "I explain that the carrier is to blame."
@@ -29,6 +29,7 @@ GUESS = 50
 """Euros paid back by who has not seen the price."""
 _OPENING = re.compile(r"My order (\d+), a ([a-z ]+?), (?:is|has)")
 _ORDER = re.compile(r"order \d+: [a-z ]+, (\d+) euros, ([^\n]+)")
+_PAID = re.compile(r"(\d+) euros are paid back")
 _SAID = {
     ASK: "What would help you most?",
     SORRY: "I am sorry for the trouble.",
@@ -48,11 +49,12 @@ def carry_out(thought: str, talk: str) -> str:
     opening, found = _OPENING.search(talk), _ORDER.search(talk)
     number, item = (int(opening[1]), opening[2]) if opening else (0, "")
     euros, told = (int(found[1]), found[2]) if found else (GUESS, "")
+    rest = euros - sum(int(paid) for paid in _PAID.findall(talk))
     tools = {
         LOOK: ("look_up_order", {"number": number}),
         STOCK: ("check_stock", {"item": item}),
         ANEW: ("send_anew", {"number": number}),
-        WHOLE: ("refund", {"number": number, "euros": euros}),
+        WHOLE: ("refund", {"number": number, "euros": rest}),
         HALF: ("refund", {"number": number, "euros": (euros + 1) // 2}),
         HAND_OVER: ("open_ticket", {"number": number, "about": "see the talk"}),
     }
