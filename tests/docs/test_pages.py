@@ -2,10 +2,14 @@
 
 All `python` blocks of a page are one program, run in the order of the page, in an empty folder,
 offline. `<!-- run -->` above a `console` block has its lines that begin with `$ forethought` run
-where they stand between them. `<!-- not run -->` above a `python` block (it needs a key, a server
-or a large download) leaves it out; it must still be valid Python.
+where they stand between them; with `<!-- run small -->` they are run at reduced size: fewer
+episodes, one small head. `<!-- file NAME.py -->` above a `python` block has it written to the end
+of that file, which later blocks and commands may import, as they may the folders of
+`docs/examples`. `<!-- not run -->` above a `python` block (it needs a key, a server or a large
+download) leaves it out; it must still be valid Python.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -15,13 +19,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+IMPORTABLE = [".", str(ROOT / "docs" / "examples"), os.environ.get("PYTHONPATH", "")]
 TIME_LIMIT = 120
 """Seconds for one page."""
 FENCE = re.compile(
-    r"^(?:<!-- (?P<mark>[a-z ]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
+    r"^(?:<!-- (?P<mark>[a-z _.]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
 )
+MARKED_FILE = re.compile(r"file [a-z_]+\.py")
 COMMAND = re.compile(r"^\$ (forethought\b.*(?:\\\n.*)*)$", re.MULTILINE)
+KEEP = """
+with open({name!r}, "a", encoding="utf-8") as _file:
+    _file.write({code!r})
+"""
+EPISODES = 24
+"""Most episodes of a command run at reduced size."""
+SMALL_HEAD = "--set members=1 --set hidden=16 --set steps=60"
 RUN_COMMAND = """
 import subprocess as _sp, sys as _sys, shlex as _sh
 _sp.run([_sys.executable, "-c", "from forethought.cli.app import main; main()",
@@ -55,12 +68,24 @@ def _program(blocks: list[Block]) -> str:
     """One script; its line numbers are those of the page up to the first command."""
     script = ""
     for block in blocks:
-        if block.info == "python" and block.mark != "not run":
+        if block.info == "python" and block.mark.startswith("file "):
+            script += KEEP.format(name=block.mark.removeprefix("file "), code=block.code)
+        elif block.info == "python" and block.mark != "not run":
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
-        elif block.info == "console" and block.mark == "run":
+        elif block.info == "console" and block.mark in {"run", "run small"}:
             for command in COMMAND.findall(block.code):
-                script += RUN_COMMAND.format(command=command)
+                shown = _small(command) if block.mark == "run small" else command
+                script += RUN_COMMAND.format(command=shown)
     return script
+
+
+def _small(command: str) -> str:
+    """The command at reduced size."""
+    few = re.sub(
+        r"(--episodes )(\d+)", lambda found: found[1] + str(min(int(found[2]), EPISODES)), command
+    )
+    few = few.replace("--seeds 1,2,3", "--seeds 1,2")
+    return f"{few} {SMALL_HEAD}" if few.startswith("forethought train value ") else few
 
 
 def _pages() -> list[Path]:
@@ -79,6 +104,7 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     child = subprocess.run(
         [sys.executable, str(script)],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(IMPORTABLE)},
         capture_output=True,
         text=True,
         timeout=TIME_LIMIT,
@@ -96,7 +122,8 @@ def test_code_that_is_not_run_is_still_python(page: Path) -> None:
 def test_marks_are_spelled_right_and_an_info_line_is_one_word() -> None:
     for page in _pages():
         for block in _blocks(page.read_text(encoding="utf-8")):
-            assert block.mark in {"", "run", "not run"}, f"{page.name}:{block.line}"
+            known = block.mark in {"", "run", "run small", "not run"}
+            assert known or MARKED_FILE.fullmatch(block.mark), f"{page.name}:{block.line}"
             assert re.fullmatch(r"\w*", block.info), f"{page.name}:{block.line}"
 
 
@@ -121,3 +148,19 @@ def test_blocks_are_told_apart() -> None:
     assert "forethought envs --json" in program
     assert "forethought no" not in program
     assert program.rstrip().endswith("assert a == 1")
+
+
+def test_blocks_become_files_and_commands_are_run_small() -> None:
+    text = (
+        "<!-- file own.py -->\n```python\na = 'x'\n```\n\n"
+        "<!-- file own.py -->\n```python\nb = 2\n```\n"
+        "<!-- run small -->\n```console\n"
+        "$ forethought play w --episodes 600 --seeds 1,2,3 \\\n    --out o\n"
+        "$ forethought train value o --out h\n```\n```python\nimport own\n```\n"
+    )
+    program = _program(_blocks(text))
+    assert program.count("open('own.py', \"a\"") == 2
+    assert "_file.write(\"a = 'x'\\n\")" in program
+    assert f"--episodes {EPISODES} --seeds 1,2 " in program
+    assert f"train value o --out h {SMALL_HEAD}" in program
+    assert program.rstrip().endswith("import own")
