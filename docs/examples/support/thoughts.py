@@ -23,7 +23,6 @@ NUMBER = "I ask for the number of the order again."
 SENSIBLE = (LOOK, STOCK, TELL, ASK, SORRY, ANEW, WHOLE, HALF, HAND_OVER)
 """Right in some talks, and wrong in others."""
 POOR = (HELP_PAGES, CARRIER, NUMBER)
-THOUGHTS = SENSIBLE + POOR
 
 GUESS = 50
 """Euros paid back by who has not seen the price."""
