@@ -1,4 +1,4 @@
-"""The support agent of docs/support.md: its world, its tools, and what the page claims, in small."""
+"""The support agent of docs/support.md: its world, its tools, what the page claims, in small."""
 
 import asyncio
 import builtins
