@@ -15,7 +15,7 @@ from forethought.agent.actions import Answer, as_action, parse_tool_action
 from forethought.agent.errors import ConfigError
 from forethought.agent.protocols import RunContext
 from forethought.agent.toolbox import Toolbox
-from forethought.agent.types import Candidate, Observation, Outcome
+from forethought.agent.types import Candidate, Observation, Outcome, Scalar
 from forethought.envs.options import checked, read_number
 from forethought.envs.registry import World
 from forethought.tools.approval import Ask
@@ -105,7 +105,7 @@ class Talk:
             text, info = self._show(shop)
             refused = f"{text}\nThat is not possible: {parsed}. {self._box.forms}"
             return refused, 0.0, False, False, info | {"invalid": True}
-        facts: dict[str, str] = {}
+        facts: dict[str, Scalar] = {}
         if isinstance(parsed, Answer):
             self._said.append(f"You: {parsed.text}")
             self._told.append(thoughts.kind_of(parsed.text))
@@ -115,7 +115,10 @@ class Talk:
             results = await self._box.call_all(parsed, context)
             for call, result in zip(parsed, results, strict=True):
                 self._said.append(f"({call.name}) {result.text}")
-            facts["notes"] = "; ".join(note for each in results for note in each.notes)
+            facts["tool"] = ", ".join(call.name for call in parsed)
+            facts["failed"] = any(result.failed for result in results)
+            if notes := "; ".join(note for each in results for note in each.notes):
+                facts["notes"] = notes
             reply = self._customer.wait(shop)
         if reply:
             self._said.append(f"Customer: {reply}")
@@ -123,7 +126,7 @@ class Talk:
         if self._customer.content or self._customer.gone or shop.tickets() or self._turn > TURNS:
             return self._end(shop)
         text, info = self._show(shop)
-        return text, 0.0, False, False, info | ({"facts": facts} if facts.get("notes") else {})
+        return text, 0.0, False, False, info | {"facts": facts}
 
     def _show(self, shop: Shop) -> tuple[str, dict[str, Any]]:
         view = self._view(shop)
