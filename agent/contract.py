@@ -1,15 +1,24 @@
 """What comes from other people's code: worlds, planners and critics, taken at their word once.
 
 Their exceptions become ours in one place, and what a world returns becomes an `Observation` or an
-error that says what is wrong with it. Knows nothing of episodes.
+error that says what is wrong with it. What is named as `MODULE:NAME` is found here too. Knows
+nothing of episodes.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
-from forethought.agent.errors import EnvironmentFailed, ForethoughtError, RunError, UserError
+from forethought.agent.errors import (
+    ConfigError,
+    EnvironmentFailed,
+    ForethoughtError,
+    RunError,
+    UserError,
+)
 from forethought.agent.types import Observation
 
 _log = logging.getLogger(__name__)
@@ -44,6 +53,29 @@ def guarded(who: str, failed: Callable[[str], RunError]) -> Iterator[None]:
 def one_line(error: Exception) -> str:
     """An error's message on one line; its type where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def imported(what: str, path: str) -> Any:
+    """What `package.module:attribute` names.
+
+    Args:
+        what: What is wanted, for the message.
+        path: The name; both parts are there.
+
+    Raises:
+        ConfigError: If the module cannot be imported, or has no such attribute.
+    """
+    name, _, attribute = path.partition(":")
+    try:
+        return attrgetter(attribute)(import_module(name))
+    except AttributeError as error:
+        raise ConfigError(f"{what}: {one_line(error)}") from error
+    except Exception as error:
+        # A border: a module runs code of its own when it is imported, and may raise anything.
+        raise ConfigError(
+            f"{what}: {name} cannot be imported ({one_line(error)}); a module of the current"
+            " folder needs PYTHONPATH=."
+        ) from error
 
 
 def observe(text: Any, info: Any) -> Observation:

@@ -5,7 +5,7 @@ Nothing is written before all rows are read: a run that fails or is stopped leav
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -87,8 +87,8 @@ def _offer(screen: Screen, sources: Sequence[str], *, dry_run: bool, strict: boo
     screen.say(text)
     if not dry_run:
         raise ConfigError(
-            "nothing was imported: the lines above are a guess; save them as map.toml, change what "
-            "is wrong, look with --dry-run, and give them as --map map.toml"
+            "nothing was imported: the lines above are a guess; save them (> map.toml), change "
+            "what is wrong, look with --map map.toml --dry-run, then name a folder with --out DIR"
         )
     _look(screen, sources, make_mapping(tomllib.loads(text)), strict=strict, proposed=text)
 
@@ -153,6 +153,7 @@ def _write(
         raise ConfigError(f"{file} exists; choose another --out")
     if rejects is not None:
         check_folder(rejects.parent)
+    there = out.exists()
     check_folder(out)
     part = out / f".{FILE_NAME}.part"
     try:
@@ -162,10 +163,14 @@ def _write(
                 writer.write(trace)
         _tell(screen, ledger)
         if not ledger.episodes:
-            raise DataError(f"no episode could be taken from {', '.join(sources)}")
+            why = f": {ledger.main_reason}" if ledger.reasons else ""
+            raise DataError(f"no episode could be taken from {', '.join(sources)}{why}")
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+        if not there and not file.exists():
+            with suppress(OSError):  # something else was put there
+                out.rmdir()
     screen.say(f"wrote {count(ledger.episodes, 'episode')} to {file}")
     screen.result({"traces": file, "rejects": rejects, **_counts(ledger)})
 

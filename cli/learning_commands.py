@@ -199,7 +199,11 @@ def eval_value(
         int, typer.Option(min=0, help="Train anew on this many folds, beside a text baseline.")
     ] = 0,
     goal: Annotated[
-        str | None, typer.Option(help="Outcome sentence to judge; by default the world's success.")
+        str | None,
+        typer.Option(
+            help="Outcome sentence to judge; by default the data set's own, else the one most "
+            "evenly divided."
+        ),
     ] = None,
     out: Out = None,
     seed: Seed = 0,

@@ -69,6 +69,7 @@ def envs(*, as_json: bool) -> None:
                 screen.say(f"  {name + ': ' if name else ''}{line}")
     screen.say(Text("worlds of other packages", style="bold"))
     screen.say(f"  {', '.join(f'{name}:NAME' for name in bridge_names())}; see docs/bridges.md")
+    screen.say("  world:MODULE is your own; see docs/own_world.md")
     for data in DATASETS:
         screen.say(Text(f"{data['id']} (data set)", style="bold"))
         screen.say(f"  {data['summary']}\n  success: {data['success']}")

@@ -2,6 +2,7 @@
 
 An id with a colon, such as `openspiel:bargaining`, names a world of another package: what stands
 before the colon says which bridge leads there, what follows is the world's name over there.
+`world:MODULE` is a world of the user's own: the `WORLD` of a module that can be imported.
 """
 
 import random
@@ -92,6 +93,7 @@ _BRIDGES: Mapping[str, str] = MappingProxyType(
         "pettingzoo": "forethought.envs.bridges.pettingzoo",
         "reasoning-gym": "forethought.envs.bridges.reasoning_gym",
         "textarena": "forethought.envs.bridges.textarena",
+        "world": "forethought.envs.bridges.own_world",
     }
 )
 """What stands before the colon, to the module whose `world(name)` describes what follows it."""

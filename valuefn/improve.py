@@ -214,7 +214,10 @@ def collect(
     """
     bots = world.collectors or tuple(bot for name, bot in world.bots.items() if name == "unguided")
     if not bots:
-        raise ConfigError(f"{world.id} has no policy to collect episodes with")
+        raise ConfigError(
+            f"{world.id} has no policy to collect episodes with: name a head with --critic, or give"
+            " its World collectors"
+        )
     found: dict[str, Trace] = {}
     for place, bot in enumerate(bots):
         part = planned[place :: len(bots)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from forethought.agent.importing.chat import make_steps, read_turns
 from forethought.agent.importing.dialogue import clip
-from forethought.agent.importing.ledger import Ledger, Refused, Row
+from forethought.agent.importing.ledger import Ledger, Refused, Row, nothing_in
 from forethought.agent.importing.mapping import ImportMap
 from forethought.agent.importing.outcomes import number_of, outcome_of
 from forethought.agent.importing.template import as_text, look_up
@@ -81,7 +81,7 @@ def _named(rows: Iterable[Row], mapping: ImportMap, ledger: Ledger) -> Iterator[
 def _name(row: Row, column: str) -> str:
     value = look_up(row.values, column)
     if value is None:
-        raise Refused(f"column {column!r} holds nothing")
+        raise nothing_in(row.values, column)
     if not isinstance(value, str | int | float):
         raise Refused(f"column {column!r} is no single value", repr(value))
     text = clean(as_text(value) if isinstance(value, bool) else str(value)).strip()
@@ -162,7 +162,7 @@ def _decision(number: int, row: Row, mapping: ImportMap) -> Step:
     def text(column: str, *, needed: bool = False) -> str:
         value = look_up(row.values, column) if column else None
         if value is None and needed:
-            raise Refused(f"column {column!r} holds nothing")
+            raise nothing_in(row.values, column)
         return clean(as_text(value)) if value is not None else ""
 
     state = text(columns.state, needed=True)

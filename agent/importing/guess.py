@@ -18,7 +18,7 @@ _TEXTS = ("content", "value", "text", "message")
 _AGENTS = frozenset({"assistant", "gpt", "agent", "bot", "model", "ai"})
 _IDS = (
     *("id", "episode_id", "conversation_id", "dialogue_id", "session_id", "ticket_id"),
-    *("chat_id", "thread_id", "uuid"),
+    *("chat_id", "thread_id", "case_id", "call_id", "uuid", "ticket", "case"),
 )
 _GROUPS = ("group", "user_id", "customer_id", "user", "customer")
 _OUTCOMES = (

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from forethought.agent.errors import DataError
@@ -10,6 +11,8 @@ from forethought.agent.types import Trace
 
 _FIRST = 3
 """Places of each reason that are kept."""
+REFUSED_KEYS = ("place", "reason", "row")
+"""Fields of a refused row in the file of refused rows."""
 
 
 class Refused(Exception):
@@ -24,6 +27,15 @@ class Refused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.detail = detail[:200]
+
+
+def nothing_in(row: Mapping[str, Any], column: str) -> Refused:
+    """The refusal of a row whose column is missing or blank; says what columns there are."""
+    hint = ""
+    if column.partition(".")[0] not in row and column not in row:
+        near = get_close_matches(column, row, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the row has {', '.join(row) or 'none'}"
+    return Refused(f"column {column!r} holds nothing", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,7 @@ class Ledger:
             reason.first.append(place)
         if self.sink is not None:
             for row in rows:
-                told = {"place": row.place, "reason": said, "row": row.values}
+                told = dict(zip(REFUSED_KEYS, (row.place, said, row.values), strict=True))
                 self.sink(json.dumps(told, ensure_ascii=True, default=str) + "\n")
 
     def take(self, trace: Trace) -> None:
@@ -102,6 +114,15 @@ class Ledger:
             for side, texts in enumerate((trace.outcome.reached, trace.outcome.missed)):
                 for text in texts:
                     self.outcomes.setdefault(text, [0, 0])[side] += 1
+
+    @property
+    def main_reason(self) -> str:
+        """Why most rows were refused, in words; empty where none was."""
+        if not self.reasons:
+            return ""
+        why, most = max(self.reasons.items(), key=lambda item: item[1].rows)
+        detail = f", {most.detail}" if most.detail else ""
+        return f"{why}{detail} ({most.rows} of {self.rows} rows, first {most.first[0]})"
 
     @property
     def one_sided(self) -> list[str]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forethought.agent.importing.ledger import Refused
+from forethought.agent.importing.ledger import Refused, nothing_in
 from forethought.agent.importing.mapping import Ends, ImportMap, OutcomeRule, Plain
 from forethought.agent.importing.template import look_up
 from forethought.agent.types import Goal, Outcome
@@ -26,7 +26,7 @@ def outcome_of(mapping: ImportMap, row: Mapping[str, Any]) -> Outcome:
         value = look_up(row, rule.column)
         if value is None:
             if rule.missing == "reject":
-                raise Refused(f"column {rule.column!r} holds nothing")
+                raise nothing_in(row, rule.column)
             continue
         for text, true in _judge(rule, value).items():
             (reached if true else missed).append(text)
@@ -49,7 +49,7 @@ def number_of(row: Mapping[str, Any], column: str) -> float:
     """
     value = look_up(row, column)
     if value is None:
-        raise Refused(f"column {column!r} holds nothing")
+        raise nothing_in(row, column)
     return _number(value, column)
 
 

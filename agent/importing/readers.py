@@ -11,13 +11,13 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from forethought.agent.errors import DataError
-from forethought.agent.importing.ledger import Ledger, Refused, Row
+from forethought.agent.importing.ledger import REFUSED_KEYS, Ledger, Refused, Row
 from forethought.agent.importing.mapping import FileSettings
 
 LONGEST_LINE = 16 * 2**20
@@ -67,7 +67,7 @@ def read_rows(source: str, settings: FileSettings, ledger: Ledger) -> Iterator[R
         found = reader(path, settings, ledger)
     for number, values in found:
         ledger.rows += 1
-        yield Row(source, number, values)
+        yield Row(source, number, _as_first_written(values))
 
 
 def kind_of(path: Path, settings: FileSettings) -> str:
@@ -145,6 +145,12 @@ def _lines(
                     yield number, line
         except UnicodeError as error:
             raise DataError(f"{path}: no {settings.encoding} text: {error}") from error
+
+
+def _as_first_written(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row itself, where it was refused before and comes from a file of refused rows."""
+    row = values.get("row")
+    return row if isinstance(row, Mapping) and set(values) == set(REFUSED_KEYS) else values
 
 
 def _is_text(line: str) -> bool:

@@ -10,11 +10,10 @@ import inspect
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from importlib import import_module
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
 
+from forethought.agent.contract import imported
 from forethought.agent.errors import ConfigError, DataError
 from forethought.agent.types import PrefixMode, Reply, Request, Usage
 
@@ -190,20 +189,10 @@ def from_import(path: str, *, native_prefix: bool = True) -> FunctionModel:
     Raises:
         ConfigError: If the module cannot be imported, or holds no such function.
     """
-    name, colon, attribute = path.partition(":")
-    if not (name and colon and attribute):
+    if "" in path.partition(":"):
         raise ConfigError(f"a model 'function:{path}' cannot be: write function:MODULE:FUNCTION")
-    try:
-        function = attrgetter(attribute)(import_module(name))
-    except AttributeError as error:
-        raise ConfigError(f"model 'function:{path}': {' '.join(str(error).split())}") from error
-    except Exception as error:
-        # A border: a module runs code of its own when it is imported, and may raise anything.
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"model 'function:{path}': {name} cannot be imported ({why}); a module of the current"
-            " folder needs PYTHONPATH=."
-        ) from error
+    function = imported(f"model 'function:{path}'", path)
     if not callable(function):
+        attribute = path.partition(":")[2]
         raise ConfigError(f"model 'function:{path}': {attribute} is no function")
     return FunctionModel(function, name=f"function:{path}", native_prefix=native_prefix)

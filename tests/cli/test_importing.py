@@ -63,6 +63,16 @@ def test_from_chats_to_a_head(run: Run) -> None:
     assert trained.json["data"]["outcomes"]["It is solved."] == [20, 40]
 
 
+def test_refused_rows_are_mended_and_imported_as_they_lie(run: Run) -> None:
+    Path("more.jsonl").write_text(chats(3).replace('"solved": false', '"solved": null'))
+    told = ("import", "more.jsonl", "--map", "map.toml", "--out", "in", "--rejects", "bad.jsonl")
+    assert run(*told).code == 0
+    Path("bad.jsonl").write_text(Path("bad.jsonl").read_text().replace("null", "true"))
+    said = run("import", "bad.jsonl", "--map", "map.toml", "--out", "again", "--json").json
+    assert (said["rows"], said["episodes"], said["refused"]) == (1, 1, 0)
+    assert [trace.episode.id for trace in read_traces("again").traces] == ["t1"]
+
+
 def test_a_dry_run_shows_what_a_head_would_see_and_writes_nothing(run: Run) -> None:
     before = sorted(Path.cwd().rglob("*"))
     said = run("import", "chats.jsonl", "--map", "map.toml", "--dry-run", "--json")
@@ -112,6 +122,10 @@ def test_one_sided_outcomes_are_a_warning(run: Run) -> None:
         ("import none.jsonl --map map.toml --out d", "cannot read none.jsonl"),
         ("import empty.jsonl --map map.toml --out d", "no episode could be taken from empty"),
         ("import empty.jsonl --out d", "there is no row"),
+        (
+            "import chats.jsonl --map typo.toml --out d",
+            "column 'solvd' holds nothing, did you mean 'solved'?",
+        ),
         ("import plain.csv --out d", "no column holds a list of messages (columns: a, b)"),
         ("import mute.jsonl --out d", "no column looks like an outcome"),
         ("import chats.jsonl --from atif --map map.toml --out d", "ATIF says itself"),
@@ -121,12 +135,14 @@ def test_a_mistake_is_one_line_and_leaves_no_traces(run: Run, line: str, words: 
     Path("bad.jsonl").write_text(chats(1) + "{\n")
     Path("empty.jsonl").write_text("\n")
     Path("plain.csv").write_text("a,b\n1,2\n")
+    Path("typo.toml").write_text(MAP.replace('"solved"', '"solvd"'))
     Path("mute.jsonl").write_text('{"messages": [{"role": "user", "content": "x"}]}\n')
     said = run(*line.split())
-    assert (said.code, said.out) == (2, "") or "empty.jsonl --map" in line
+    assert (said.code, said.out) == (2, "") or "empty.jsonl --map" in line or "typo" in line
     assert words in said.err
     assert said.err.count("\n") == 1
     assert not [path for path in Path.cwd().rglob("*") if "traces.jsonl" in path.name]
+    assert not Path("d").exists()
 
 
 def test_traces_that_are_there_are_not_written_over(run: Run) -> None:

@@ -2,10 +2,14 @@
 
 All `python` blocks of a page are one program, run in the order of the page, in an empty folder,
 offline. `<!-- run -->` above a `console` block has its lines that begin with `$ forethought` run
-where they stand between them. `<!-- not run -->` above a `python` block (it needs a key, a server
-or a large download) leaves it out; it must still be valid Python.
+where they stand between them; with `<!-- run small -->` they are run at reduced size: fewer
+episodes, one small head. `<!-- file NAME.py -->` above a `python` block has it written to the end
+of that file, which later blocks and commands may import, as they may the folders of
+`docs/examples`. `<!-- not run -->` above a `python` block (it needs a key, a server or a large
+download) leaves it out; it must still be valid Python.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -16,15 +20,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+IMPORTABLE = [".", str(ROOT / "docs" / "examples"), os.environ.get("PYTHONPATH", "")]
 TIME_LIMIT = 300
 """Seconds for one page."""
-SMALL = ["--set", "members=2", "--set", "steps=150"]
-"""What is added to a training that names no settings: these tests ask whether it runs."""
 FENCE = re.compile(
-    r"^(?:<!-- (?P<mark>[a-z ]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
+    r"^(?:<!-- (?P<mark>[a-z _.]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
 )
+MARKED_FILE = re.compile(r"file [a-z_]+\.py")
 COMMAND = re.compile(r"^\$ (forethought\b(?:.*\\\n)*.*)$", re.MULTILINE)
+KEEP = """
+with open({name!r}, "a", encoding="utf-8") as _file:
+    _file.write({code!r})
+"""
+EPISODES = 20
+"""Most episodes of a command run at reduced size."""
+SMALL_HEAD = ["--set", "members=1", "--set", "hidden=16", "--set", "steps=60"]
 RUN_COMMAND = """
 from forethought.cli.app import main as _command
 try:
@@ -62,18 +73,25 @@ def _program(blocks: list[Block]) -> str:
     """One script; its line numbers are those of the page up to the first command."""
     script = ""
     for block in blocks:
-        if block.info == "python" and block.mark != "not run":
+        if block.info == "python" and block.mark.startswith("file "):
+            script += KEEP.format(name=block.mark.removeprefix("file "), code=block.code)
+        elif block.info == "python" and block.mark != "not run":
             script += "\n" * (block.line - 1 - script.count("\n")) + block.code
-        elif block.info == "console" and block.mark == "run":
+        elif block.info == "console" and block.mark in {"run", "run small"}:
             for command in COMMAND.findall(block.code):
-                script += RUN_COMMAND.format(arguments=_arguments(command.replace("\\\n", " ")))
+                small = block.mark == "run small"
+                script += RUN_COMMAND.format(arguments=_arguments(command, small=small))
     return script
 
 
-def _arguments(command: str) -> list[str]:
-    arguments = shlex.split(command)[1:]
-    whole = arguments[:2] != ["train", "value"] or "--set" in arguments
-    return arguments if whole else [*arguments, *SMALL]
+def _arguments(command: str, *, small: bool) -> list[str]:
+    """What the command is called with, at reduced size or as it stands."""
+    if small:
+        command = re.sub(
+            r"(--episodes )(\d+)", lambda at: f"{at[1]}{min(int(at[2]), EPISODES)}", command
+        ).replace("--seeds 1,2,3", "--seeds 1,2")
+    arguments = shlex.split(command.replace("\\\n", " "))[1:]
+    return arguments + SMALL_HEAD if small and arguments[:2] == ["train", "value"] else arguments
 
 
 def _pages() -> list[Path]:
@@ -92,6 +110,7 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     child = subprocess.run(
         [sys.executable, str(script)],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(IMPORTABLE)},
         capture_output=True,
         text=True,
         timeout=TIME_LIMIT,
@@ -109,7 +128,8 @@ def test_code_that_is_not_run_is_still_python(page: Path) -> None:
 def test_marks_are_spelled_right_and_an_info_line_is_one_word() -> None:
     for page in _pages():
         for block in _blocks(page.read_text(encoding="utf-8")):
-            assert block.mark in {"", "run", "not run"}, f"{page.name}:{block.line}"
+            known = block.mark in {"", "run", "run small", "not run"}
+            assert known or MARKED_FILE.fullmatch(block.mark), f"{page.name}:{block.line}"
             assert re.fullmatch(r"\w*", block.info), f"{page.name}:{block.line}"
 
 
@@ -134,3 +154,19 @@ def test_blocks_are_told_apart() -> None:
     assert "_command(['envs', '--json', '--help'])" in program
     assert "['no']" not in program
     assert program.rstrip().endswith("assert a == 1")
+
+
+def test_blocks_become_files_and_commands_are_run_small() -> None:
+    text = (
+        "<!-- file own.py -->\n```python\na = 'x'\n```\n\n"
+        "<!-- file own.py -->\n```python\nb = 2\n```\n"
+        "<!-- run small -->\n```console\n"
+        "$ forethought play w --episodes 600 --seeds 1,2,3 \\\n    --out o\n"
+        "$ forethought train value o --out h\n```\n```python\nimport own\n```\n"
+    )
+    program = _program(_blocks(text))
+    assert program.count("open('own.py', \"a\"") == 2
+    assert "_file.write(\"a = 'x'\\n\")" in program
+    assert f"'--episodes', '{EPISODES}', '--seeds', '1,2', '--out', 'o'" in program
+    assert f"['train', 'value', 'o', '--out', 'h', {str(SMALL_HEAD)[1:]}" in program
+    assert program.rstrip().endswith("import own")
