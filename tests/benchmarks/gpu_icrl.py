@@ -12,9 +12,11 @@ tool answered, and calls. The base model is measured with the three demonstratio
 table comes last, differences paired by question, and is in DIR/results.json. Stopped, the same
 command goes on. Needs multihop_qa/ and gsm8k/ in $FORETHOUGHT_DATA.
 
-Departures from the recipe's row: the learning rate (--rate) and the number of updates (--steps, a
-third for each stage), since hours are not at hand; up to three turns; for GSM8K an answer is right
-where it is the same number.
+Departures from the recipe's row and from the paper: the learning rate (--rate) and the number of
+updates (--steps, a third for each stage), since hours are not at hand; up to three turns; for GSM8K
+an answer is right where it is the same number. Models this small imitate turns of a conversation
+and nothing that one long message shows, so demonstrations stand before the question as turns. A
+turn without a call or an answer ends a rollout: told to try again, they repeat themselves.
 """
 
 import json
@@ -31,12 +33,14 @@ from forethought.agent.types import Message
 from forethought.envs.multihop.library import open_library
 from forethought.envs.options import data_folder
 from forethought.tools import python
-from forethought.tools.find import Document, Index, search
+from forethought.tools.find import Document, Index
+from forethought.tools.find.tool import checked
 from forethought.tools.sandbox.limits import Limits
 from forethought.valuefn.rl.episodes import (
     RESULT,
     Demonstration,
     Episode,
+    Heard,
     TextTool,
     ToolQuestion,
     prompt_text,
@@ -60,6 +64,10 @@ SHOWN = Path(__file__).with_name("gpu_icrl_shown.json")
 DOMAINS = ("multihop", "gsm8k")
 SOURCES = ("hotpotqa", "musique")
 TURNS = 3
+FOUND = 3
+"""Passages of a search, as in the paper."""
+LONGEST = 250
+"""Characters of one; behind longer ones a small model forgets how to go on."""
 COLD = 0.1
 """Temperature at which policies are measured, as in the paper."""
 WHOLE = 10_000
@@ -119,6 +127,10 @@ class Chat(ToolQuestion):
         )
         return (self._system, *earlier, *super().begin())
 
+    def hear(self, text: str) -> Heard:
+        """Answer a call; anything else ends it."""
+        return super().hear(text) if text.rstrip().endswith(self.stop) else Heard()
+
 
 def answered(row: Kept) -> int:
     """Calls that a tool answered; an error is no answer."""
@@ -137,6 +149,13 @@ def same_number(said: Said, task: Task) -> float:
 def program(request: str) -> str:
     """A program without the fence that models put around one."""
     return _FENCE.sub("", request.strip())
+
+
+def passages(index: Index, request: str) -> str:
+    """The best passages as `[1] Title. Text`: a place to cite is copied into the next query."""
+    hits = index.find(checked(request), FOUND)
+    shown = (f"[{at}] {hit.passage.title}. {hit.passage.text}" for at, hit in enumerate(hits, 1))
+    return "\n".join(one[:LONGEST] for one in shown) or "Nothing was found."
 
 
 def order(tasks: Sequence[Task], seed: int) -> list[Task]:
@@ -161,8 +180,8 @@ def multihop(study: Study) -> Domain:
         ]
         for split in ("train", "test")
     }
-    tool = search(index, about="They are about people, places and works.", count=3)
-    return _domain(study, "multihop", {"search": text_tool(tool)}, tasks, {"f1": word_f1()})
+    tools = {"search": lambda request: passages(index, request)}
+    return _domain(study, "multihop", tools, tasks, {"f1": word_f1()})
 
 
 def sums(study: Study) -> Domain:

@@ -46,7 +46,6 @@ QUESTIONS = [f"What is {a} plus {a + 3}?" for a in range(64)]
 WARM = 2
 """First updates of a round, which are not counted."""
 GROUP = 8
-ROLLOUTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,8 @@ class Job:
     device: str
     tokens: int
     updates: int
+    rollouts: int
+    """Of an update, in groups of `GROUP`."""
     part: int
     """Rollouts in one forward pass of an update."""
 
@@ -82,6 +83,8 @@ def ours(job: Job, out: Path) -> Any:
     recipe = replace(
         RECIPES["grpo"],
         steps=job.updates,
+        group=GROUP,
+        prompts=job.rollouts // GROUP,
         optimiser=Optimiser(learning_rate=1e-6),
         rewards={"vowels": 1.0},
         sampling=Sampling(turn_tokens=job.tokens, completion_tokens=job.tokens),
@@ -108,7 +111,7 @@ def theirs(job: Job, out: Path) -> Any:
     arguments = GRPOConfig(
         output_dir=str(out),
         per_device_train_batch_size=job.part,
-        gradient_accumulation_steps=ROLLOUTS // job.part,
+        gradient_accumulation_steps=job.rollouts // job.part,
         num_generations=GROUP,
         max_completion_length=job.tokens,
         max_steps=job.updates,
@@ -156,7 +159,7 @@ def measured(make: Callable[[Job, Path], Any], job: Job, out: Path) -> Speed:
         trainer._generate = timed
         trainer.train()
     rows = [row for row in trainer.state.log_history if "step_time" in row][WARM:]
-    drawn = ROLLOUTS * mean(row["completions/mean_length"] for row in rows)
+    drawn = job.rollouts * mean(row["completions/mean_length"] for row in rows)
     whole, wrote = median(row["step_time"] for row in rows), median(writing[WARM:])
     return Speed(drawn / wrote, drawn / (whole - wrote), drawn / whole)
 
@@ -178,8 +181,8 @@ def table(found: dict[str, list[Speed]]) -> str:
     parts = ("rollout", "update", "whole")
     lines = [f"{'tokens/s':22}" + "".join(f"{part:>18}" for part in parts)]
     for name, speeds in found.items():
-        cells = (median(getattr(one, part) for one in speeds) for part in parts)
-        lines.append(f"{name:22}" + "".join(f"{cell:>18,.0f}" for cell in cells))
+        medians = (median(getattr(one, part) for one in speeds) for part in parts)
+        lines.append(f"{name:22}" + "".join(f"{cell:>18,.0f}" for cell in medians))
     cells = []
     for part in parts:
         pairs = zip(found["forethought"], found["TRL"], strict=True)
@@ -199,11 +202,13 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--updates", type=int, default=8, help=f"more than {WARM}")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rollouts", type=int, default=64, help="of an update")
     parser.add_argument("--part", type=int, default=64, help="rollouts in one forward pass")
     parser.add_argument("--out", type=Path, metavar="FILE", help="for the figures, as JSON")
     given = parser.parse_args()
-    if given.updates <= WARM or ROLLOUTS % given.part:
-        parser.error(f"--updates must be above {WARM}, and --part divide {ROLLOUTS}")
+    part = min(given.part, given.rollouts)
+    if given.updates <= WARM or given.rollouts % GROUP or given.rollouts % part:
+        parser.error(f"--updates must be above {WARM}, --rollouts in groups of {GROUP} and parts")
     warnings.simplefilter("ignore")
     try:
         usual = "cuda" if torch.cuda.is_available() else "cpu"
@@ -218,7 +223,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = model or str(write_small(folder / "base", context=512))
-        job = Job(model, device, given.tokens, given.updates, given.part)
+        job = Job(model, device, given.tokens, given.updates, given.rollouts, part)
         found = rounds(job, given.rounds, folder)
     if given.out:
         kept = {name: [asdict(one) for one in speeds] for name, speeds in found.items()}
