@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from gpu_runs import device_of, machine, model_of, tell
+from gpu_options import device_of, machine, model_of, tell
 
 from forethought.agent.errors import ForethoughtError
 from forethought.envs.options import PLACE
@@ -62,20 +62,18 @@ def missing() -> list[str]:
     return found
 
 
-def commands(given: argparse.Namespace, device: str, model: str) -> dict[str, list[str]]:
-    """The command of each study."""
-    out: Path = given.out
-    usual = ["--model", model, "--device", device]
+def commands(out: Path, usual: Sequence[str], more: Sequence[str]) -> dict[str, list[str]]:
+    """The arguments of each study."""
     few = ["--updates", "3", "--rounds", "1", "--tokens", "8", "--rollouts", "8"]
     return {
         "policy_speed": [
             *usual,
-            *(few if device == "cpu" else ()),
+            *(few if "cpu" in usual else ()),
             "--out",
             str(out / "speed.json"),
         ],
-        "gpu_icrl": [*usual, "--out", str(out / "icrl"), *given.more],
-        "gpu_tocorl": [*usual, "--out", str(out / "tocorl"), *given.more],
+        "gpu_icrl": [*usual, "--out", str(out / "icrl"), *more],
+        "gpu_tocorl": [*usual, "--out", str(out / "tocorl"), *more],
     }
 
 
@@ -119,7 +117,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--model", help="directory, GGUF file or hub id; `builtin` by default")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="a GPU by default")
-    given, given.more = parser.parse_known_args()
+    given, more = parser.parse_known_args()
     try:
         device, model = device_of(given.device), model_of(given.model)
     except ForethoughtError as error:
@@ -131,7 +129,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES[:5])
     tell(f"{machine(device)}; {versions}")
     given.out.mkdir(parents=True, exist_ok=True)
-    left = commands(given, device, model)
+    left = commands(given.out, ["--model", model, "--device", device], more)
     if (given.out / "speed.json").is_file():  # from an earlier call
         left.pop("policy_speed")
     ends = time.monotonic() + 60 * given.minutes - GRACE

@@ -8,9 +8,10 @@ Questions of HotpotQA and MuSiQue with the search tool, and of GSM8K with the Py
 are `icrl` (3 demonstrations, then 2, then none) and the control that isolates the claim: the same
 recipe without demonstrations, at equal rollouts. Measured on questions held out, without
 demonstrations, at temperature 0.1: exact match, word F1, the share of replies with a call that a
-tool answered, and calls. The base model is measured with the three demonstrations as well. The
-table comes last, differences paired by question, and is in DIR/results.json. Stopped, the same
-command goes on. Needs multihop_qa/ and gsm8k/ in $FORETHOUGHT_DATA.
+tool answered, and calls; and the log-probability that a reply begins with `<think>`, as all that
+are shown do, which moves before a rate does. The base model is measured with the demonstrations as
+well. The table comes last, differences paired by question, and is in DIR/results.json. Stopped, the
+same command goes on. Needs multihop_qa/ and gsm8k/ in $FORETHOUGHT_DATA.
 
 Departures from the recipe's row and from the paper: the learning rate (--rate) and the number of
 updates (--steps, a third for each stage), since hours are not at hand; up to three turns; for GSM8K
@@ -26,7 +27,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gpu_runs import Kept, Section, Study, gaps, means, parser, run_study, sampled
+from gpu_options import parser, sampled
+from gpu_report import Section, run_study, side
+from gpu_runs import Kept, Study
 from prefix_tasks import final_number, gsm8k
 
 from forethought.agent.types import Message
@@ -70,6 +73,8 @@ LONGEST = 250
 """Characters of one; behind longer ones a small model forgets how to go on."""
 COLD = 0.1
 """Temperature at which policies are measured, as in the paper."""
+OPENS = "<think>"
+"""How a reply in the wanted form begins."""
 WHOLE = 10_000
 """Characters: no passage of the collection is longer."""
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
@@ -79,7 +84,6 @@ _FIGURES = {
     "F1": lambda row: row.rewards["f1"],
     "tool answered": lambda row: float(answered(row) > 0),
     "calls": lambda row: float(answered(row)),
-    "tokens": lambda row: float(row.tokens),
 }
 
 
@@ -263,32 +267,41 @@ class Icrl:
             recipes = arms(study)
             _, asked = settings(domain, recipes["icrl"])
             base = study.options.model
-            study.ask(f"{name} base", base, asked, domain.held_out)
-            study.ask(f"{name} base, 3 shown", base, asked, domain.held_out, shown=3)
+            self._measure(study, f"{name} base", base, asked, domain)
+            self._measure(study, f"{name} base, 3 shown", base, asked, domain, shown=3)
             for arm, recipe in recipes.items() if study.options.steps else ():
                 training, asked = settings(domain, recipe)
                 tuned = study.trained(f"{name}-{arm.replace(' ', '-')}", training)
-                study.ask(f"{name} {arm}", tuned, asked, domain.held_out)
+                self._measure(study, f"{name} {arm}", tuned, asked, domain)
+
+    def _measure(
+        self,
+        study: Study,
+        policy: str,
+        model: str | Path,
+        how: Setting,
+        domain: Domain,
+        *,
+        shown: int = 0,
+    ) -> None:
+        study.ask(policy, model, how, domain.held_out, shown=shown)
+        study.open(policy, model, how, domain.held_out, OPENS, shown=shown)
 
     def report(self, study: Study) -> tuple[str, list[Section]]:
         """Every policy that was measured, and what `icrl` adds."""
         found: list[Section] = []
         for domain in self._domains:
-            rows = {
-                what: study.known(f"{domain.name} {what}", domain.held_out)
+            sides = {
+                what: side(study, f"{domain.name} {what}", domain.held_out)
                 for what in ("base", "base, 3 shown", "icrl", "no demonstrations")
             }
-            seed = study.options.seed
+            seed, after = study.options.seed, sides["icrl"]
+            there = {what: one for what, one in sides.items() if one is not None}
+            found += [(domain.name, what, one.means(_FIGURES, seed)) for what, one in there.items()]
             found += [
-                (domain.name, what, means(kept, _FIGURES, seed))
-                for what, kept in rows.items()
-                if kept is not None
-            ]
-            after = rows["icrl"]
-            found += [
-                (domain.name, f"icrl less {what}", gaps(after, kept, _FIGURES, seed))
-                for what, kept in rows.items()
-                if after is not None and kept is not None and what != "icrl"
+                (domain.name, f"icrl less {what}", after.less(one, _FIGURES, seed))
+                for what, one in there.items()
+                if after is not None and what != "icrl"
             ]
         return f"icrl: {_spent(study)}", found
 

@@ -23,7 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from gpu_runs import Figure, Kept, Section, Study, gaps, means, parser, run_study, sampled, tell
+from gpu_options import parser, sampled, tell
+from gpu_report import OPENING, Figure, Section, means, run_study, side
+from gpu_runs import Kept, Study
 from prefix_study import (
     DOMAINS,
     OPENING_TOKENS,
@@ -94,9 +96,6 @@ def figures(questions: Mapping[str, Question]) -> dict[str, Figure]:
     }
 
 
-OPENING: dict[str, Figure] = {"log p(prefix)": lambda row: row.opening}
-
-
 def arms(study: Study, prefix: str) -> dict[str, Recipe]:
     """The recipe, and plain GRPO at equal rollouts."""
     options = study.options
@@ -129,10 +128,10 @@ def setting(recipe: Recipe, questions: Sequence[Question] = ()) -> Setting:
     return Setting(recipe, {one.id: task_of(one) for one in questions}, play, REWARDS)
 
 
-def short(study: Study, temperature: float = 1.0, tokens: int = OPENING_TOKENS) -> Setting:
+def short(study: Study, temperature: float = 1.0) -> Setting:
     """A way to see how replies begin."""
     row = shared(study, RECIPES["grpo"])
-    sampling = replace(row.sampling, temperature=temperature, turn_tokens=tokens)
+    sampling = replace(row.sampling, temperature=temperature, turn_tokens=OPENING_TOKENS)
     return setting(replace(row, sampling=sampling))
 
 
@@ -216,7 +215,7 @@ class Tocorl:
     def _measure(self, study: Study, name: str, model: str | Path, how: Setting) -> None:
         tasks = list(map(task_of, self._held))
         study.ask(name, model, how, tasks)
-        study.ask(f"{name} opening", model, short(study, tokens=1), tasks, prefix=self._prefix)
+        study.open(name, model, how, tasks, self._prefix)
 
     def report(self, study: Study) -> tuple[str, list[Section]]:
         """Every policy without a prefix, domain by domain, and what `tocorl` adds."""
@@ -231,24 +230,17 @@ class Tocorl:
         of, seed = figures({one.id: one for one in questions}), study.options.seed
         tasks = list(map(task_of, questions))
         found: list[Section] = []
-        rows: dict[str, tuple[list[Kept], list[Kept]]] = {}
-        forced = study.known("base, prefix forced", tasks)
-        if forced:
-            told = means(forced, {**of, **OPENING}, seed)
-            found.append((domain, "base, prefix forced", told))
-        for name in ("base", "tocorl", "grpo"):
-            said, opened = study.known(name, tasks), study.known(f"{name} opening", tasks)
-            if said and opened:
-                rows[name] = said, opened
-                told = means(said, of, seed) | means(opened, OPENING, seed)
-                found.append((domain, name, told))
-        for other in ("base", "grpo"):
-            if "tocorl" in rows and other in rows:
-                pairs = zip((of, OPENING), rows["tocorl"], rows[other], strict=True)
-                told = {}
-                for what, one, two in pairs:
-                    told |= gaps(one, two, what, seed)
-                found.append((domain, f"tocorl less {other}", told))
+        if forced := study.known("base, prefix forced", tasks):
+            found.append((domain, "base, prefix forced", means(forced, {**of, **OPENING}, seed)))
+        sides = {name: side(study, name, tasks) for name in ("base", "tocorl", "grpo")}
+        there = {name: one for name, one in sides.items() if one is not None}
+        found += [(domain, name, one.means(of, seed)) for name, one in there.items()]
+        after = there.pop("tocorl", None)
+        if after is not None:
+            found += [
+                (domain, f"tocorl less {name}", after.less(one, of, seed))
+                for name, one in there.items()
+            ]
         return found
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from gpu_runs import device_of, machine, model_of, tell
+from gpu_options import device_of, machine, model_of, tell
 from transformers import PrinterCallback
 from trl import GRPOConfig, GRPOTrainer
 from tuning import write_small

@@ -13,9 +13,10 @@ import gpu_runs
 import gpu_tocorl
 import torch
 from gpu_data import write_data, write_model
+from gpu_options import NO_GPU, options_of, parser
 from gpu_runs import Kept, Study
 from gpu_tocorl import brief, figures, graded, mined, right, splits_of, task_of
-from prefix_study import Splits
+from prefix_study import SAMPLES, Splits
 from prefix_tasks import Question
 
 from forethought.agent.errors import DataError
@@ -41,8 +42,8 @@ def arguments(tmp_path: Path) -> list[str]:
 
 
 def study(tmp_path: Path) -> Study:
-    given = gpu_runs.parser("", tokens=8).parse_args(arguments(tmp_path)[1:])
-    return Study(gpu_runs.options_of(given))
+    given = parser("", tokens=8).parse_args(arguments(tmp_path)[1:])
+    return Study(options_of(given))
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, argv: list[str]) -> int | str | None:
@@ -72,7 +73,7 @@ def test_from_a_bank_to_a_table(
         "tocorl less base",
         "tocorl less grpo",
     ]
-    assert rows["gsm8k", "base"]["log p(prefix)"]["value"] < -5
+    assert rows["gsm8k", "base"]["log p(opening)"]["value"] < -5
     assert rows["gsm8k", "base"]["direct"]["n"] == 3
     forced = [
         Kind.FORCED in row.rollout.kinds and any(row.trains)
@@ -95,7 +96,7 @@ def test_no_gpu_is_one_line(
 ) -> None:
     assert ended(monkeypatch, ["gpu_tocorl.py", "--out", "out"]) == 2
     said = capsys.readouterr()
-    assert said.err == f"error: {gpu_runs.NO_GPU}\n"
+    assert said.err == f"error: {NO_GPU}\n"
     assert not said.out
 
 
@@ -105,7 +106,7 @@ def told(tmp_path: Path, text: Callable[[int], str]) -> tuple[Study, Splits]:
     splits = splits_of(made)
     rows = []
     for number, question in enumerate(splits.mining):
-        for wording, count in enumerate(gpu_tocorl.SAMPLES):
+        for wording, count in enumerate(SAMPLES):
             for sample in range(count):
                 task = task_of(question, wording, sample)
                 said = (text(number + wording + sample),)
