@@ -29,9 +29,11 @@ from forethought.agent.errors import ForethoughtError
 from forethought.envs.options import PLACE
 
 HERE = Path(__file__).parent
-PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bm25s", "gguf")
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "bm25s")
 GRACE = 90.0
 """Seconds for the update that a study is in, its checkpoint and its table."""
+LEAST = 30.0
+"""Seconds that are shared out even where the time is over."""
 STOPPED = (130, -signal.SIGINT)
 SHARES = {"policy_speed": 0.15, "gpu_icrl": 0.6, "gpu_tocorl": 0.25}
 """Of the time, in the order in which they run."""
@@ -48,9 +50,10 @@ class Ended:
     said: str
 
 
-def missing() -> list[str]:
-    """What must be there and is not."""
-    found = [f"the package {name}" for name in PACKAGES if find_spec(name) is None]
+def missing(model: str) -> list[str]:
+    """What must be there for a model and is not."""
+    wanted = (*PACKAGES, "gguf") if model.endswith(".gguf") else PACKAGES
+    found = [f"the package {name}" for name in wanted if find_spec(name) is None]
     if find_spec("pydantic_monty") is None and shutil.which("bwrap") is None:
         found.append("a sandbox for Python (the package pydantic-monty, or bubblewrap)")
     data = os.environ.get(PLACE)
@@ -101,10 +104,33 @@ def _stopped(child: "subprocess.Popen[str]") -> str:
         return child.communicate()[0]
 
 
-def shares(names: Sequence[str], minutes: float) -> dict[str, float]:
-    """Parts of the time for what is still to be run, minutes."""
+def shares(names: Sequence[str], seconds: float) -> dict[str, float]:
+    """Parts of the time for what is still to be run."""
     whole = sum(SHARES[name] for name in names)
-    return {name: minutes * SHARES[name] / whole for name in names}
+    return {name: seconds * SHARES[name] / whole for name in names}
+
+
+def all_of(left: dict[str, list[str]], seconds: float) -> tuple[list[Ended], bool]:
+    """Run what is left; Ctrl-C ends it.
+
+    Args:
+        left: Arguments by study.
+        seconds: For all of them together.
+
+    Returns:
+        What ran, and whether all did.
+    """
+    ends = time.monotonic() + seconds
+    done: list[Ended] = []
+    for place, name in enumerate(left):
+        most = shares(list(left)[place:], max(ends - time.monotonic(), LEAST))[name]
+        tell(f"{name}: up to {most / 60:.1f} minutes")
+        try:
+            done.append(run(name, left[name], most))
+        except KeyboardInterrupt:
+            tell("stopped; the same command goes on from here")
+            return done, False
+    return done, True
 
 
 def main() -> None:
@@ -123,7 +149,7 @@ def main() -> None:
     except ForethoughtError as error:
         tell(f"error: {error}")
         sys.exit(2)
-    if lacking := missing():
+    if lacking := missing(model):
         tell(f"error: not here: {', '.join(lacking)}")
         sys.exit(2)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES[:5])
@@ -132,17 +158,12 @@ def main() -> None:
     left = commands(given.out, ["--model", model, "--device", device], more)
     if (given.out / "speed.json").is_file():  # from an earlier call
         left.pop("policy_speed")
-    ends = time.monotonic() + 60 * given.minutes - GRACE
-    done: list[Ended] = []
-    while left:
-        name = next(iter(left))
-        minutes = shares(list(left), max(ends - time.monotonic(), 30.0) / 60)[name]
-        tell(f"{name}: up to {minutes:.1f} minutes")
-        done.append(run(name, left.pop(name), 60 * minutes))
+    done, whole = all_of(left, 60 * given.minutes - GRACE)
     for one in done:
         how = {0: "done", **dict.fromkeys(STOPPED, "stopped in time")}.get(one.code, "FAILED")
         sys.stdout.write(f"\n{one.name}: {how}, {one.seconds:.0f} s\n{one.said}")
-    sys.exit(1 if any(one.code not in (0, *STOPPED) for one in done) else 0)
+    failed = any(one.code not in (0, *STOPPED) for one in done)
+    sys.exit(1 if failed else 0 if whole else 130)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ where it is right, so that what is right both ways is better said at once. Measu
 questions, as they were sampled in training, WITHOUT a prefix: the rate of direct answers, accuracy,
 tokens; and the log-probability that the policy begins with the prefix, which moves before the rate
 does. The base model is measured with the prefix forced as well. The table comes last, differences
-paired by question, and is in DIR/results.json. Stopped, the same command goes on.
+paired by question, and is in DIR/results.json. Stopped, the same command goes on. There are enough
+facts for 100 held-out questions of each domain.
 """
 
 import os

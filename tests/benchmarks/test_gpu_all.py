@@ -104,6 +104,17 @@ def test_tables_come_last_and_a_failure_is_not_hidden(
     assert list(asked) == ["gpu_icrl", "gpu_tocorl"]
     assert "gpu_tocorl: FAILED" in capsys.readouterr().out
 
+    def pressed(name: str, arguments: Sequence[str], seconds: float) -> Ended:
+        if name == "gpu_tocorl":
+            raise KeyboardInterrupt
+        return ran(name, arguments, seconds)
+
+    monkeypatch.setattr(gpu_all, "run", pressed)
+    assert ended(monkeypatch, given) == 130
+    shown = capsys.readouterr()
+    assert "stopped; the same command goes on from here" in shown.err
+    assert shown.out.endswith("table of gpu_icrl\n")
+
 
 def test_a_study_is_stopped_when_its_time_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
