@@ -15,6 +15,7 @@ import gpu_runs
 import torch
 from gpu_data import write_data, write_model
 from gpu_icrl import Domain, answered, passages, program, same_number
+from gpu_report import Side, means, table
 
 from forethought.agent.errors import ToolError
 from forethought.tools.find import Document, Index
@@ -181,6 +182,21 @@ def test_demonstrations_are_turns_before_the_question() -> None:
     assert roles[-1] == ("user", f"Problem: {TASK.question}")
     assert [role for role, _ in roles] == ["system", *["user", "assistant"] * 2, "user"]
     assert len(chat(0).begin()) == 2
+
+
+def test_no_hit_in_few_questions_is_no_proof() -> None:
+    rows = [gpu_runs.Kept("p", str(at), (), (), at, "eos", {}, -at / 2) for at in range(4)]
+    found = means(rows, {"hits": lambda row: 0.0, "tokens": lambda row: float(row.tokens)}, 0)
+    assert found["hits"].value == 0
+    assert found["hits"].high > 0.4
+    assert found["tokens"].low < found["tokens"].value == 1.5 < found["tokens"].high
+    ahead = Side(rows, rows).less(Side(rows[::-1], rows), {}, 0)
+    assert ahead["log p(opening)"].value == 0
+    said = table("title", [("facts", "base", found)]).splitlines()
+    assert said[0] == "title"
+    assert said[1].split() == ["domain", "n", "hits", "tokens"]
+    assert said[2].startswith("facts   base  4  0.000 [0.000, 0.")
+    assert "nothing measured yet" in table("title", [])
 
 
 def test_calls_are_answered_and_all_else_ends() -> None:

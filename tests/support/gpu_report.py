@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from gpu_options import machine, options_of, tell
 from gpu_runs import Kept, Study, opening
 
 from forethought.agent.errors import ForethoughtError
-from forethought.envs.stats import Interval, mean_interval, paired_difference
+from forethought.envs.stats import Interval, mean_interval, paired_difference, wilson
 from forethought.valuefn.rl.rewards import Task
 
 Figure = Callable[[Kept], float]
@@ -24,8 +25,14 @@ OPENING: Mapping[str, Figure] = {"log p(opening)": lambda row: row.opening}
 
 
 def means(rows: Sequence[Kept], figures: Mapping[str, Figure], seed: int) -> dict[str, Interval]:
-    """The mean of every figure with its 95 % interval over questions."""
-    return {name: mean_interval(list(map(of, rows)), seed=seed) for name, of in figures.items()}
+    """The mean of every figure with its 95 % interval over questions; Wilson's for shares."""
+    return {name: _mean(list(map(of, rows)), seed) for name, of in figures.items()}
+
+
+def _mean(values: Sequence[float], seed: int) -> Interval:
+    if set(values) <= {0.0, 1.0}:  # no hit in few questions is no proof that there is none
+        return wilson(round(sum(values)), len(values))
+    return mean_interval(values, seed=seed)
 
 
 def gaps(
@@ -124,5 +131,6 @@ def run_study(
     (options.out / "results.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if stopped:
         tell("stopped; the same command goes on from here")
-    sys.stdout.write(table(f"{title}; {options.model} on {machine(options.device)}", sections))
+    where = f"{Path(options.model).name} on {machine(options.device)}"
+    sys.stdout.write(table(f"{title}; {where}", sections))
     sys.exit(130 if stopped else 0)
