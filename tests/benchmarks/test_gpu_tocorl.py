@@ -15,7 +15,7 @@ import torch
 from gpu_data import write_data, write_model
 from gpu_options import NO_GPU, options_of, parser
 from gpu_runs import Kept, Study
-from gpu_tocorl import brief, figures, graded, mined, right, splits_of, task_of
+from gpu_tocorl import brief, figures, graded, mined, right, splits_of, task_of, tried
 from prefix_study import SAMPLES, Splits
 from prefix_tasks import Question
 
@@ -127,6 +127,22 @@ def test_prefixes_are_mined_from_replies(tmp_path: Path) -> None:
 def test_a_model_that_never_answers_at_once_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to mine for 'direct'"):
         mined(*told(tmp_path, lambda number: "We need to think. So = 4."))
+
+
+def test_the_prefix_that_works_best_is_taken_then_the_rarer_one(tmp_path: Path) -> None:
+    made = study(tmp_path)
+    splits = splits_of(made)
+    tried_before = {
+        "The": ("It is a word.", -0.5),
+        "Well": ("It is a word.", -3.0),
+        "So": ("", -9.0),
+    }
+    for prefix, (text, opened) in tried_before.items():
+        for question in splits.validation:
+            policy = f"tried {prefix}"
+            row = Kept(policy, question.id, (text,), (), 9, "eos", {}, opened)
+            made._kept[policy, question.id] = row
+    assert tried(made, splits, PrefixBank({"direct": list(tried_before)})) == "Well"
 
 
 def test_no_question_is_both_trained_on_and_held_out(tmp_path: Path) -> None:
