@@ -99,7 +99,7 @@ def form(
     No answer pair 0.5, unbalanced answer 0.2, no think pair 0.15, unbalanced think 0.1, no tool
     called 0.1, empty answer 0.2.
     """
-    called = tuple(f"<{name}>" for name in tools)
+    called = tuple(tools)
 
     def reward(said: Said, task: Task) -> float:
         text = said.text
@@ -109,7 +109,7 @@ def form(
             (0.2, _unbalanced(text, answer)),
             (0.15, not _pair(text, think)),
             (0.1, _unbalanced(text, think)),
-            (0.1, not any(tag in text for tag in called)),
+            (0.1, not any(_pair(text, name) for name in called)),
             (0.2, found == ""),
         )
         return max(0.0, 1.0 - sum(penalty for penalty, holds in broken if holds))

@@ -51,6 +51,7 @@ def test_the_prompt_earns_nothing() -> None:
         ("<think>a<search>b</search><answer>c</answer>", 0.75),
         ("<think>a</think><answer>c</answer>", 0.9),
         ("<answer><think>", 0.0),
+        ("<think>a</think>one of <search>.<answer>c</answer>", 0.9),
     ],
 )
 def test_penalties_of_the_format(text: str, worth: float) -> None:
