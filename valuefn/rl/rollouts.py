@@ -212,7 +212,8 @@ class _Row:
         if not heard.asked and turn[-1] in self._ends_reply:
             self.finish = "eos"
         elif not heard.asked and heard.given is None:
-            self.finish = "stop"
+            whole = self._stopped(written.ids) or self._start.episode.outcome is not None
+            self.finish = "stop" if whole else "length"
         elif len(self._turns) >= self._sampling.turns:
             self.finish = "turns"
         elif heard.asked:

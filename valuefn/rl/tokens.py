@@ -69,7 +69,8 @@ class Rollout:
     """Completion tokens with which a new prompt begins, where the model read all anew: of what
     stands before, it saw nothing. Empty for a dialogue, which is read as one."""
     finish: str = "stop"
-    """Why it ended: `stop` (the episode was over), `eos`, `length`, or `turns`."""
+    """Why it ended: `stop` (the episode was over), `eos`, `turns` (no more were left), or `length`
+    (a reply was cut off that no world played on, or there was no room for the next turn)."""
     outcome: float | None = None
     """What the world paid; `None` where there is no world."""
     prefix: str = ""

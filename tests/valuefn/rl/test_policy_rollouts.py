@@ -191,6 +191,14 @@ def test_length_ends_a_rollout_whose_tool_output_does_not_fit() -> None:
     assert rollout.finish == "turns"
 
 
+def test_a_reply_that_was_cut_off_is_not_called_whole() -> None:
+    starts = [_start(Question(Task("t", "abc")), str(seed)) for seed in range(12)]
+    for one in generate(MODEL, TOKENIZER, starts, SHORT):
+        whole = one.completion_ids[-1] == TOKENIZER.eos_token_id
+        assert one.finish == ("eos" if whole else "length")
+        assert whole or len(one.completion_ids) == SHORT.turn_tokens
+
+
 class Refusing:
     """A tool that knows one word."""
 
