@@ -6,10 +6,13 @@ nothing of episodes.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from forethought.agent.errors import (
@@ -56,7 +59,7 @@ def one_line(error: Exception) -> str:
 
 
 def imported(what: str, path: str) -> Any:
-    """What `package.module:attribute` names.
+    """What `package.module:attribute` names; the current folder is looked into last.
 
     Args:
         what: What is wanted, for the message.
@@ -67,15 +70,31 @@ def imported(what: str, path: str) -> Any:
     """
     name, _, attribute = path.partition(":")
     try:
-        return attrgetter(attribute)(import_module(name))
+        return attrgetter(attribute)(_module(name))
     except AttributeError as error:
         raise ConfigError(f"{what}: {one_line(error)}") from error
     except Exception as error:
         # A border: a module runs code of its own when it is imported, and may raise anything.
         raise ConfigError(
-            f"{what}: {name} cannot be imported ({one_line(error)}); a module of the current"
-            " folder needs PYTHONPATH=."
+            f"{what}: {name} cannot be imported ({one_line(error)}); it was looked for among the"
+            f" installed packages, in PYTHONPATH and in {Path.cwd()}"
         ) from error
+
+
+def _module(name: str) -> ModuleType:
+    """A module by name, of the current folder too, which a command does not look into by itself."""
+    here = str(Path.cwd())
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0] or here in sys.path:
+            raise
+    sys.path.append(here)
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        sys.path.remove(here)
+        raise
 
 
 def observe(text: Any, info: Any) -> Observation:

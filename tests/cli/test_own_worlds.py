@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ number = 3
 def _modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_signs.py").write_text(MODULE)
     (tmp_path / "own_broken.py").write_text("raise ValueError('not\\ntoday')\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the folder is found, and stays in it
     monkeypatch.chdir(tmp_path)
 
 
@@ -49,6 +50,13 @@ def test_what_is_wrong_with_a_name_is_one_line(name: str, words: str, run: Run) 
     said = run("play", f"world:{name}")
     assert said.code == 2
     assert said.err.count("\n") == 1
+
+
+def test_a_folder_without_the_module_is_not_searched_from_then_on() -> None:
+    before = [*sys.path]
+    with pytest.raises(ConfigError, match="looked for among the installed packages"):
+        get_world("world:no_such_module")
+    assert sys.path == before
 
 
 def test_it_is_played_resumed_forked_and_benched(run: Run) -> None:
