@@ -89,7 +89,8 @@ def _arguments(command: str, *, small: bool) -> list[str]:
     if small:
         command = re.sub(
             r"(--episodes )(\d+)", lambda at: f"{at[1]}{min(int(at[2]), EPISODES)}", command
-        ).replace("--seeds 1,2,3", "--seeds 1,2")
+        )
+        command = re.sub(r"(--seeds \d+,\d+),\d+", r"\1", command)
     arguments = shlex.split(command.replace("\\\n", " "))[1:]
     return arguments + SMALL_HEAD if small and arguments[:2] == ["train", "value"] else arguments
 
