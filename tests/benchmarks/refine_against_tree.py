@@ -8,6 +8,9 @@
 has that many decisions, and goes on with what DIR holds. A narrower tree costs less than the
 command's (five thoughts an expansion), so its ratio understates what the command would show.
 
+Episodes of another `--seed`, played into another folder, can be played beside them, one process on
+each core; `python tests/benchmarks/refine_against_tree.py DIR OTHER` reads both.
+
 For each arm: decisions, mean seconds spent waiting for the model, mean calls (repairs counted
 apart), and the ratio of the first arm's seconds to each other's, with a 95 % bootstrap interval
 over decisions. A bench that was stopped is read as far as it got.
@@ -50,7 +53,7 @@ def ratio(one: Sequence[float], other: Sequence[float], seed: int = 0) -> list[f
     return [float(a.mean() / b.mean()), float(low), float(high)]
 
 
-async def play_both(folder: Path, head: Path, decisions: int, width: int) -> None:
+async def play_both(folder: Path, head: Path, decisions: int, width: int, seed: int) -> None:
     """Play the arms in turns until each has made so many decisions."""
     world = get_world("bargaining-v0")
     planners: dict[str, Planner] = {
@@ -59,7 +62,9 @@ async def play_both(folder: Path, head: Path, decisions: int, width: int) -> Non
     }
     made = dict.fromkeys(planners, 0)
     planned = {
-        arm: plan(world, split="test", episodes=decisions, seed=3, arm=arm, opponents=["boulware"])
+        arm: plan(
+            world, split="test", episodes=decisions, seed=seed, arm=arm, opponents=["boulware"]
+        )
         for arm in planners
     }
     model = load_model("builtin")
@@ -77,18 +82,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", help="read; played into is the first")
     parser.add_argument("--head", type=Path, help="the head of refine; plays before it reads")
     parser.add_argument("--decisions", type=int, default=30)
     parser.add_argument("--width", type=int, default=2, help="thoughts an expansion of tree")
+    parser.add_argument("--seed", type=int, default=3, help="of the episodes")
     options = parser.parse_args()
-    folder = options.folder
     if options.head is not None:
-        asyncio.run(play_both(folder, options.head, options.decisions, options.width))
-    file = read_traces(folder, empty_ok=True)
+        played = play_both(
+            options.folders[0], options.head, options.decisions, options.width, options.seed
+        )
+        asyncio.run(played)
     steps: dict[str, list[Step]] = {}
-    for trace in (*file.traces, *file.open):
-        steps.setdefault(trace.episode.arm, []).extend(trace.steps)
+    for folder in options.folders:
+        file = read_traces(folder, empty_ok=True)
+        for trace in (*file.traces, *file.open):
+            steps.setdefault(trace.episode.arm, []).extend(trace.steps)
     seconds = {arm: [spent(step).seconds for step in found] for arm, found in steps.items()}
     first = next(iter(steps))
     report = {
