@@ -52,7 +52,9 @@ types: setup
 	$(BIN)/mypy -p forethought
 	$(BIN)/mypy --explicit-package-bases tests
 
+# Each of the processes that run the tests has one thread: more of them would only wait for each other.
 test: export HF_HUB_OFFLINE = 1
+test: export OMP_NUM_THREADS = 1
 test: lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 

@@ -7,6 +7,7 @@ the vocabulary and the names of documents are held in memory.
 import hashlib
 import json
 import mmap
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ DIGEST = 16
 """Bytes by which the text of a passage is known again."""
 _BEGIN, _END, _DOCUMENT, _SECTION, _OFFSET = range(5)
 """Columns of `places`."""
+_LOADING = threading.Lock()
+"""One thread at a time reads headers of numpy's files, which are parsed as Python: the parser of
+CPython 3.11 may fail with a `SystemError` where two threads use it (gh-106905)."""
 
 
 def bm25() -> Any:
@@ -110,12 +114,13 @@ class Segment:
     def __init__(self, folder: Path) -> None:
         package = bm25()
         try:
-            model = package.BM25.load(folder, mmap=True, show_progress=False)
             names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-            # plain views of the mapped files, which are faster to slice
-            self._places = np.asarray(np.load(folder / "places.npy", mmap_mode="r"))
-            self.digests: NDArray[np.uint8] = np.load(folder / "digests.npy", mmap_mode="r")
-            self.lengths: NDArray[np.float32] = np.load(folder / "lengths.npy")
+            with _LOADING:
+                model = package.BM25.load(folder, mmap=True, show_progress=False)
+                # plain views of the mapped files, which are faster to slice
+                self._places = np.asarray(np.load(folder / "places.npy", mmap_mode="r"))
+                self.digests: NDArray[np.uint8] = np.load(folder / "digests.npy", mmap_mode="r")
+                self.lengths: NDArray[np.float32] = np.load(folder / "lengths.npy")
         except (ValueError, KeyError, EOFError) as error:
             raise DataError(f"the index in {folder} is damaged; build it again: {error}") from error
         self.name = folder.name
