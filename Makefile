@@ -1,7 +1,6 @@
 # make setup   the virtual environment .venv, with everything that is tested
 # make demo    the whole idea in a few minutes
-# make test    every gate: format, lint, types, layers, tests
-# make cover   the tests once more, slower, with their coverage, which may not fall
+# make test    every gate: format, lint, types, layers, tests with coverage
 # make docs    the documentation as a site in build/site, its links checked
 
 PYTHON ?= python3
@@ -16,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export FORETHOUGHT_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: setup demo test cover docs lint types clean distclean
+.PHONY: setup demo test docs lint types clean distclean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -54,13 +53,9 @@ types: setup
 	$(BIN)/mypy --explicit-package-bases tests
 
 # Each of the processes that run the tests has one thread: more of them would only wait for each other.
-test cover: export HF_HUB_OFFLINE = 1
-test cover: export OMP_NUM_THREADS = 1
+test: export HF_HUB_OFFLINE = 1
+test: export OMP_NUM_THREADS = 1
 test: lint types
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-
-# Apart from the gate, as watching every line makes the tests take half as long again.
-cover: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 clean:
