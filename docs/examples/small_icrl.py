@@ -187,6 +187,10 @@ def arguments() -> argparse.ArgumentParser:
 
 def run(typed: argparse.Namespace, screen: Console) -> None:
     """Make the base, train both arms, measure, draw."""
+    for name in ("updates", "every", "count", "base_steps"):
+        value = getattr(typed, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name.replace('_', '-')} must be 1 or more, not {value}")
     chosen = recipes(typed.updates)
     changes = {} if typed.base_steps is None else {"steps": typed.base_steps, "size": "0.02M"}
     print(f"base {BASE}: from the cache, or pre-trained now", file=sys.stderr)

@@ -229,3 +229,21 @@ def test_a_person_who_leaves_ends_the_talk(monkeypatch: pytest.MonkeyPatch, tmp_
         trace = app.main(["--seed", str(seed), "--out", str(tmp_path / "t.jsonl")])
         assert trace.outcome is not None
         assert SOLVED.text not in trace.outcome.reached
+
+
+@pytest.mark.parametrize("typed", [("--head", "nowhere"), ("--model", "gguf:nowhere.gguf")])
+def test_what_the_application_cannot_load_is_one_line(
+    typed: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        app.main([*typed])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "nowhere" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -139,6 +139,13 @@ def test_a_small_curriculum_from_start_to_end(tmp_path: Path) -> None:
     assert (tmp_path / "i" / "icrl.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.parametrize("option", ["--updates", "--every", "--count", "--base-steps"])
+def test_a_curriculum_of_nothing_is_told_before_anything_is_made(say: Say, option: str) -> None:
+    pytest.importorskip("trl", reason="trl is not installed: extra rl")
+    code, said, complaint = say("small_icrl", option, "0")
+    assert (code, said, complaint) == (2, "", f"error: {option} must be 1 or more, not 0\n")
+
+
 def test_the_guide_shows_the_recipe_that_the_example_trains_by() -> None:
     recipe = (EXAMPLES / "small_icrl.toml").read_text().partition("\n")[2]  # without its remark
     assert recipe in (EXAMPLES.parent / "recipes.md").read_text()

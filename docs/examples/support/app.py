@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from forethought import load_critic, run_episode
+from forethought.agent.errors import ForethoughtError
 from forethought.agent.models.names import load_model
 from forethought.agent.planners.rank import Rank
 from forethought.agent.planners.react import React
@@ -91,13 +92,21 @@ def hear(event: Event) -> None:
 
 
 def main(arguments: list[str] | None = None) -> Trace:
-    """One talk."""
+    """One talk, or the line that says why there is none."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default=LOT, help="builtin, gguf:FILE, openai:NAME, ...")
     parser.add_argument("--head", help="a trained head; without it the first thought is taken")
     parser.add_argument("--seed", type=int, default=0, help="which order it is about")
     parser.add_argument("--out", type=Path, default=Path("talks.jsonl"))
     typed = parser.parse_args(arguments)
+    try:
+        return talk_with(typed)
+    except ForethoughtError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+
+
+def talk_with(typed: argparse.Namespace) -> Trace:
+    """Play what was typed."""
     planner = Rank(load_critic(typed.head), proposals=8) if typed.head else React()
     model = load_model(typed.model)
     episode = Episode(
