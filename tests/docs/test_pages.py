@@ -9,20 +9,15 @@ of that file, which later blocks and commands may import, as they may the folder
 download) leaves it out; it must still be valid Python.
 """
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from nursery import Nursery
 
 ROOT = Path(__file__).parents[2]
-IMPORTABLE = [".", str(ROOT / "docs" / "examples"), os.environ.get("PYTHONPATH", "")]
-TIME_LIMIT = 300
-"""Seconds for one page."""
 FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[a-z _.]+) -->\n)?```(?P<info>[^\n`]*)\n(?P<code>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
@@ -100,7 +95,7 @@ def _pages() -> list[Path]:
 
 
 @pytest.mark.parametrize("page", _pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, nursery: Nursery) -> None:
     program = _program(_blocks(page.read_text(encoding="utf-8")))
     if not program.strip():
         return
@@ -108,14 +103,7 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     script.write_text(program, encoding="utf-8")
     folder = tmp_path / "here"
     folder.mkdir()
-    child = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(IMPORTABLE)},
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-    )
+    child = nursery.run(script, cwd=folder)
     assert child.returncode == 0, f"{page.name}:\n{child.stdout}\n{child.stderr}"
 
 

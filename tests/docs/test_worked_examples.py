@@ -5,36 +5,32 @@ What they say of nonsense is asked in this process, since loading them is most o
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from nursery import Nursery
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PNG = b"\x89PNG"
-PATIENCE = 300
-"""Seconds for one program; on a quiet core each takes less than ten."""
 HAND_WRITTEN = ("--players", "heuristic,boulware,unguided", "--games", "2", "--out", "t")
 Say = Callable[..., tuple[int, str, str]]
+Run = Callable[..., str]
 
 
-def run(place: Path, name: str, *typed: str) -> str:
-    """What a program prints that ends well and complains of nothing."""
-    child = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", str(EXAMPLES / f"{name}.py"), *typed],
-        cwd=place,
-        env={**os.environ, "FORETHOUGHT_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert child.returncode == 0, child.stderr
-    assert "Warning" not in child.stderr
-    return child.stdout
+@pytest.fixture
+def run(nursery: Nursery) -> Run:
+    """Runs a program; gives what it prints, if it ends well and complains of nothing."""
+
+    def go(place: Path, name: str, *typed: str) -> str:
+        cache = {"FORETHOUGHT_CACHE": str(place / "cache")}
+        child = nursery.run(EXAMPLES / f"{name}.py", *typed, cwd=place, env=cache, strict=True)
+        assert child.returncode == 0, child.stderr
+        assert "Warning" not in child.stderr
+        return child.stdout
+
+    return go
 
 
 def load(name: str) -> ModuleType:
@@ -65,7 +61,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_everybody_meets_everybody_and_a_stopped_tournament_goes_on(
-    tmp_path: Path, say: Say
+    tmp_path: Path, say: Say, run: Run
 ) -> None:
     said = run(tmp_path, "tournament", *HAND_WRITTEN)
     assert "own share [95 %]" in said
@@ -106,7 +102,7 @@ def test_what_cannot_be_played_is_told_before_anything_is(
     assert not (tmp_path / "t").exists()
 
 
-def test_a_head_from_dialogues_follows_one_of_them(tmp_path: Path, say: Say) -> None:
+def test_a_head_from_dialogues_follows_one_of_them(tmp_path: Path, say: Say, run: Run) -> None:
     small = ("--talks", "40", "--members", "1", "--out", "d")
     said = run(tmp_path, "dialogues", *small)
     assert "64 sides of talks to learn from, 16 held out" in said
@@ -128,7 +124,7 @@ def test_data_that_is_not_there_is_named_in_one_line(say: Say) -> None:
     assert (code, complaint) == (2, "error: --talks must be 40 or more, not 4\n")
 
 
-def test_a_small_curriculum_from_start_to_end(tmp_path: Path) -> None:
+def test_a_small_curriculum_from_start_to_end(tmp_path: Path, run: Run) -> None:
     pytest.importorskip("trl", reason="trl is not installed: extra rl")
     small = ("--updates", "3", "--every", "1", "--count", "4", "--base-steps", "10", "--out", "i")
     said = run(tmp_path, "small_icrl", *small)
