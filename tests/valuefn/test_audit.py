@@ -26,9 +26,20 @@ def audited(world: World, folder: Path, episodes: int = 300) -> Audit:
     return audit(world, folder, traces=traces, episodes=episodes, margin=0.05)
 
 
-def test_a_head_that_ignores_the_thought_is_told(tmp_path: Path) -> None:
-    world = doors("state")
-    found = audited(world, trained(world, tmp_path / "head"))
+@pytest.fixture(scope="module")
+def by_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head that needs no thought, and soon its controls."""
+    return trained(doors("state"), tmp_path_factory.mktemp("state") / "head")
+
+
+@pytest.fixture(scope="module")
+def by_thought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A head that lives by the thought, and soon its controls."""
+    return trained(doors("thought"), tmp_path_factory.mktemp("thought") / "head")
+
+
+def test_a_head_that_ignores_the_thought_is_told(by_state: Path) -> None:
+    found = audited(doors("state"), by_state)
     state, thought, prefix = found.verdicts
     assert (thought.used, thought.matters) == ("no", "no")
     assert thought.sentence.startswith("This head ignores the thought: without it it loses ")
@@ -38,9 +49,8 @@ def test_a_head_that_ignores_the_thought_is_told(tmp_path: Path) -> None:
     assert "cannot use the prefix" in prefix.sentence
 
 
-def test_a_head_that_lives_by_the_thought_is_told(tmp_path: Path) -> None:
-    world = doors("thought")
-    found = audited(world, trained(world, tmp_path / "head"), episodes=200)
+def test_a_head_that_lives_by_the_thought_is_told(by_thought: Path) -> None:
+    found = audited(doors("thought"), by_thought, episodes=200)
     state, thought, _ = found.verdicts
     assert (thought.used, thought.matters) == ("yes", "yes")
     assert state.used in {"no", "unknown"}
@@ -56,9 +66,8 @@ def test_a_head_that_lives_by_the_thought_is_told(tmp_path: Path) -> None:
     assert found.bench.arms["unguided"].mean == pytest.approx(0.5, abs=0.12)
 
 
-def test_little_data_says_neither_yes_nor_no(tmp_path: Path) -> None:
-    world = doors("state")
-    found = audited(world, trained(world, tmp_path / "head"), episodes=20)
+def test_little_data_says_neither_yes_nor_no(by_state: Path) -> None:
+    found = audited(doors("state"), by_state, episodes=20)
     thought = found.verdicts[1]
     assert thought.used == "unknown"
     assert "cannot be told" in thought.sentence
@@ -75,29 +84,27 @@ def test_in_signpost_the_prefix_decides(tmp_path: Path) -> None:
     assert [row.against for row in found.rows if row.name.startswith("no-")] == ["whole"] * 2
 
 
-def test_controls_are_trained_once_and_know_what_they_are(tmp_path: Path) -> None:
+def test_controls_are_trained_once_and_know_what_they_are(by_thought: Path) -> None:
     world = doors("thought")
-    folder = trained(world, tmp_path / "head")
-    first = audited(world, folder, episodes=10)
-    names = {path.parent.name for path in folder.glob("*/config.json")}
+    first = audited(world, by_thought, episodes=10)
+    names = {path.parent.name for path in by_thought.glob("*/config.json")}
     assert names == {"permuted", "no-state", "no-thought"}
-    assert load_critic(folder / "no-thought").head.config.view == "no-thought"
-    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
-    again = audited(world, folder, episodes=10)
+    assert load_critic(by_thought / "no-thought").head.config.view == "no-thought"
+    times = {path: path.stat().st_mtime_ns for path in by_thought.rglob("*.safetensors")}
+    again = audited(world, by_thought, episodes=10)
     assert again.rows == first.rows
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")} == times
+    assert {path: path.stat().st_mtime_ns for path in by_thought.rglob("*.safetensors")} == times
 
 
-def test_an_interrupted_audit_goes_on_to_the_same_figures(tmp_path: Path) -> None:
+def test_an_interrupted_audit_goes_on_to_the_same_figures(tmp_path: Path, by_thought: Path) -> None:
     world = doors("thought")
-    folder = trained(world, tmp_path / "head")
     traces = collect(world, plan(world, split="train", episodes=400, seed=0))
-    whole = audit(world, folder, traces=traces, episodes=20, out=tmp_path / "a")
+    whole = audit(world, by_thought, traces=traces, episodes=20, out=tmp_path / "a")
     file = tmp_path / "a" / FILE_NAME
     file.write_bytes(file.read_bytes()[:-3000])
     with pytest.raises(ConfigError, match="resume"):
-        audit(world, folder, traces=traces, episodes=20, out=tmp_path / "a")
-    again = audit(world, folder, traces=traces, episodes=20, out=tmp_path / "a", resume=True)
+        audit(world, by_thought, traces=traces, episodes=20, out=tmp_path / "a")
+    again = audit(world, by_thought, traces=traces, episodes=20, out=tmp_path / "a", resume=True)
     assert again.rows == whole.rows
     assert again.verdicts == whole.verdicts
 

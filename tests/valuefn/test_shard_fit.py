@@ -26,7 +26,7 @@ from forethought.valuefn.shards import write_shards
 from forethought.valuefn.train import Trainer
 
 SMALL = head_config(members=2, hidden=16, steps=200, batch=128)
-TIGHT = 2_000_000
+TIGHT = 1_000_000
 """Bytes of features: a few shards of haggling."""
 
 
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some shards whose states are nearly all different."""
     place = tmp_path_factory.mktemp("haggling")
-    write_shards(haggling(4000), place, rows=250)
+    write_shards(haggling(2000), place, rows=250)
     return place
 
 
@@ -63,9 +63,9 @@ def make_source(folder: Path, window: int, config: HeadConfig = SMALL) -> ShardS
 
 
 def test_the_head_is_as_good_as_from_memory(tmp_path: Path) -> None:
-    traces, new = invented_traces(2000), invented_traces(500, seed=5)
+    traces, new = invented_traces(1200), invented_traces(500, seed=5)
     write_shards(traces, tmp_path, rows=500)
-    config = SMALL.model_copy(update={"steps": 300, "batch": 256})
+    config = SMALL.model_copy(update={"steps": 200, "batch": 256})
     in_memory = LearnedValue(fit_head(traces, config))
     for window, sample in ((2**29, 16384), (1, 1600)):  # all shards at once, one at a time
         streamed = LearnedValue(fit_shards(tmp_path, config, window=window, sample=sample))
