@@ -53,8 +53,10 @@ types: setup
 	$(BIN)/mypy --explicit-package-bases tests
 
 # Each of the processes that run the tests has one thread: more of them would only wait for each other.
+# Where a library has more of them all the same, they soon sleep while they wait.
 test: export HF_HUB_OFFLINE = 1
 test: export OMP_NUM_THREADS = 1
+test: export GOMP_SPINCOUNT = 10000
 test: lint types
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 PRELOADED = (
     "forethought.cli.app",
@@ -26,6 +26,19 @@ PRELOADED = (
     "openai",
     "anthropic",
 )
+
+
+class Order(TypedDict):
+    """One program, as it is told to the process that forks."""
+
+    argv: list[str]
+    path: list[str]
+    cwd: str
+    env: dict[str, str]
+    strict: bool
+    timeout: int
+    out: str
+    err: str
 
 
 class Nursery:
@@ -63,7 +76,7 @@ class Nursery:
         assert parent.stdout is not None
         with tempfile.TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
-            order = {
+            order: Order = {
                 "argv": [str(script), *typed],
                 "path": [str(script.parent), str(cwd), *self._paths],
                 "cwd": str(cwd),
@@ -110,28 +123,24 @@ def _serve() -> None:
         sys.stdout.flush()
 
 
-def _become(order: dict[str, object]) -> None:
+def _become(order: Order) -> None:
     """Be the program, from its first line to what follows its last."""
-    signal.alarm(int(str(order["timeout"])))
+    signal.alarm(order["timeout"])
     for stream, target, flags in (
         (0, os.devnull, os.O_RDONLY),
-        (1, str(order["out"]), os.O_WRONLY | os.O_CREAT),
-        (2, str(order["err"]), os.O_WRONLY | os.O_CREAT),
+        (1, order["out"], os.O_WRONLY | os.O_CREAT),
+        (2, order["err"], os.O_WRONLY | os.O_CREAT),
     ):
         opened = os.open(target, flags)
         os.dup2(opened, stream)
         os.close(opened)
-    os.chdir(str(order["cwd"]))
-    env, path, argv = order["env"], order["path"], order["argv"]
-    assert isinstance(env, dict)
-    assert isinstance(path, Sequence)
-    assert isinstance(argv, Sequence)
-    os.environ.update(env)
-    sys.path[:0] = path
-    sys.argv[:] = argv
+    os.chdir(order["cwd"])
+    os.environ.update(order["env"])
+    sys.path[:0] = order["path"]
+    sys.argv[:] = order["argv"]
     if order["strict"]:
         warnings.simplefilter("error", UserWarning)
-    runpy.run_path(argv[0], run_name="__main__")
+    runpy.run_path(order["argv"][0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from forethought.valuefn.improve import Improved, default_heads, improve
 
 WORLD = get_world("signpost-v0")
 SMALL = head_config(hidden=16, members=2, batch=64, steps=300, learning_rate=3e-3)
+TINY = head_config(hidden=8, members=1, batch=64, steps=20)
 
 
 def run(out: Path, *, rounds: int = 1, resume: bool = False) -> Improved:
@@ -111,11 +112,11 @@ def test_default_heads_are_trained_once(monkeypatch: pytest.MonkeyPatch, tmp_pat
     def told(stage: str, done: int, total: int) -> None:
         stages.append(stage)
 
-    head = default_heads(WORLD, config=SMALL, episodes=60, progress=told)
+    head = default_heads(WORLD, config=TINY, episodes=60, progress=told)
     assert (head / "permuted" / "config.json").exists()
     assert stages
     stages.clear()
-    again = default_heads(WORLD, config=SMALL, episodes=60, progress=told)
+    again = default_heads(WORLD, config=TINY, episodes=60, progress=told)
     assert again == head
     assert stages == []
 
@@ -124,13 +125,12 @@ def test_heads_of_older_texts_are_not_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FORETHOUGHT_CACHE", str(tmp_path))
-    before = default_heads(WORLD, config=SMALL, episodes=60)
-    assert default_heads(replace(WORLD, texts=2), config=SMALL, episodes=60) != before
+    before = default_heads(WORLD, config=TINY, episodes=60)
+    assert default_heads(replace(WORLD, texts=2), config=TINY, episodes=60) != before
 
 
 def test_partners_take_their_turns_in_training(tmp_path: Path) -> None:
     world = replace(get_world("bargaining-v0"), sparring=("linear", "stubborn"))
-    small = head_config(hidden=8, members=1, batch=64, steps=25)
-    improve(world, rounds=0, episodes=40, seed=0, out=tmp_path, config=small, validation=4)
+    improve(world, rounds=0, episodes=40, seed=0, out=tmp_path, config=TINY, validation=4)
     traces = read_traces(tmp_path / "round-0").traces
     assert {trace.episode.opponent for trace in traces} == {"linear", "stubborn"}
