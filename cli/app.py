@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from forethought.agent.errors import ForethoughtError
+from forethought.agent.openmp import short_spin
 from forethought.cli.learning_commands import eval_app, learning_app, train_app
 from forethought.cli.mcp_commands import mcp_app
 from forethought.cli.options import (
@@ -215,7 +216,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and leave the process with its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     logging.getLogger("forethought").addHandler(logging.NullHandler())
-    sys.exit(_run(arguments))
+    with short_spin():
+        code = _run(arguments)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str]) -> int:

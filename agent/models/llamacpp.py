@@ -13,8 +13,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 from forethought.agent.errors import ConfigError, DataError, MissingExtra
 from forethought.agent.models.limits import Limiter
 from forethought.agent.models.requests import check_requests_allowed
+from forethought.agent.openmp import short_spin
 from forethought.agent.protocols import Hear
 from forethought.agent.types import Reply, Request
 
@@ -34,10 +34,6 @@ except MissingExtra as error:
     raise MissingExtra("a model on llama.cpp", _INSTALL) from error
 
 _MAGIC = b"GGUF"
-_SPIN = "10000"
-"""How often a waiting engine thread looks before it sleeps. Left alone they spin for good, and one
-busy neighbour makes two threads ten times slower than one."""
-
 _SLOTS = 2
 """Prompts kept as read. Planners ask two kinds of question in turns (what could be done, what it is
 worth), and what a prompt shares with the last one of its kind is not read again."""
@@ -279,7 +275,7 @@ def _start(settings: _Settings) -> Any:
 
 def _engine() -> ModuleType:
     """Import the engine, on first use: its threads must find their settings when it loads."""
-    with _short_spin():
+    with short_spin():
         try:
             import xllamacpp
         except ImportError as error:
@@ -289,16 +285,3 @@ def _engine() -> ModuleType:
             ) from error
     module: ModuleType = xllamacpp
     return module
-
-
-@contextmanager
-def _short_spin() -> Iterator[None]:
-    """Have threads of OpenMP wait politely, unless the user's environment says how."""
-    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
-        yield
-        return
-    os.environ["GOMP_SPINCOUNT"] = _SPIN
-    try:
-        yield
-    finally:
-        del os.environ["GOMP_SPINCOUNT"]
