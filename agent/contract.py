@@ -54,8 +54,9 @@ def guarded(who: str, failed: Callable[[str], RunError]) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """An error's message on one line; its type where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """An error's message on one line; its type where it has none, or nothing but a key."""
+    text, kind = " ".join(str(error).split()), type(error).__name__
+    return f"{kind}: {text}" if text and isinstance(error, KeyError) else text or kind
 
 
 def imported(what: str, path: str) -> Any:
@@ -69,16 +70,24 @@ def imported(what: str, path: str) -> Any:
         ConfigError: If the module cannot be imported, or has no such attribute.
     """
     name, _, attribute = path.partition(":")
+    if not all(name.split(".")):
+        raise ConfigError(f"{what}: {name!r} cannot be the name of a module")
     try:
-        return attrgetter(attribute)(_module(name))
-    except AttributeError as error:
-        raise ConfigError(f"{what}: {one_line(error)}") from error
-    except Exception as error:
-        # A border: a module runs code of its own when it is imported, and may raise anything.
+        module = _module(name)
+    except ImportError as error:
         raise ConfigError(
             f"{what}: {name} cannot be imported ({one_line(error)}); it was looked for among the"
             f" installed packages, in PYTHONPATH and in {Path.cwd()}"
         ) from error
+    except Exception as error:
+        # A border: a module runs code of its own when it is imported, and may raise anything.
+        raise ConfigError(
+            f"{what}: {name} fails when it is imported ({one_line(error)})"
+        ) from error
+    try:
+        return attrgetter(attribute)(module)
+    except AttributeError as error:
+        raise ConfigError(f"{what}: {one_line(error)}") from error
 
 
 def _module(name: str) -> ModuleType:

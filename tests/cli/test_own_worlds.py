@@ -40,8 +40,8 @@ def test_a_world_of_ones_own_is_found_by_its_module() -> None:
         ("own_signs:number", "number is no World; write WORLD = World"),
         ("own_signs:NOTHING", "no attribute 'NOTHING'"),
         ("no_such_module", r"cannot be imported \(No module named 'no_such_module'\).*PYTHONPATH"),
-        ("own_broken", r"own_broken cannot be imported \(not today\)"),
-        (":WORLD", "cannot be imported"),
+        ("own_broken", r"own_broken fails when it is imported \(not today\)"),
+        (":WORLD", "'' cannot be the name of a module"),
     ],
 )
 def test_what_is_wrong_with_a_name_is_one_line(name: str, words: str, run: Run) -> None:

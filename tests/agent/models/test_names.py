@@ -83,6 +83,8 @@ async def test_functions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "number = 3\n"
     )
     (tmp_path / "broken_bot.py").write_text("raise ValueError('not\\ntoday')\n")
+    (tmp_path / "poor_bot.py").write_text("import os\nos.environ['HOME_OF_BOTS']\n")
+    (tmp_path / "odd_bot.py").write_text("import os\nos.nest\n")
     monkeypatch.syspath_prepend(tmp_path)
     model = load_model("function:own_bot:reply")
     assert isinstance(model, FunctionModel)
@@ -97,8 +99,10 @@ async def test_functions_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "own_bot:nothing": "no attribute 'nothing'",
         "own_bot:number": "number is no function",
         "no_such_bot:reply": r"no_such_bot cannot be imported \(No module.*PYTHONPATH",
-        "broken_bot:reply": r"broken_bot cannot be imported \(not today\)",
-        ".x:y": "cannot be imported",
+        "broken_bot:reply": r"broken_bot fails when it is imported \(not today\)$",
+        "poor_bot:reply": r"poor_bot fails when it is imported \(KeyError: 'HOME_OF_BOTS'\)$",
+        "odd_bot:reply": r"odd_bot fails when it is imported \(module 'os' has no .*'nest'\)$",
+        ".x:y": "'.x' cannot be the name of a module",
     }.items():
         with pytest.raises(ConfigError, match=wrong):
             load_model(f"function:{name}")
