@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from forethought.agent.trace import read_traces
 
 HELP_LIMIT = 0.3
@@ -65,17 +67,22 @@ def test_help_comes_at_once() -> None:
     assert code == 0, err
 
 
-def test_threads_that_wait_soon_sleep_unless_the_environment_says_how(tmp_path: Path) -> None:
+def test_threads_that_wait_soon_sleep_unless_the_environment_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
     world = tmp_path / "told.py"
     world.write_text(
         "import os, sys; sys.stderr.write(os.environ.get('GOMP_SPINCOUNT', 'as they do') + '\\n')"
     )
     told = _call("play", "world:told", cwd=tmp_path)[2]
     assert told.startswith("10000\n")
-    own = "import os; os.environ['GOMP_SPINCOUNT'] = '7'\n" + _MAIN
-    assert _call("play", "world:told", cwd=tmp_path, code=own)[2].startswith("7\n")
-    policy = "import os; os.environ['OMP_WAIT_POLICY'] = 'active'\n" + _MAIN
-    assert _call("play", "world:told", cwd=tmp_path, code=policy)[2].startswith("as they do\n")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert _call("play", "world:told", cwd=tmp_path)[2].startswith("7\n")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert _call("play", "world:told", cwd=tmp_path)[2].startswith("as they do\n")
 
 
 def test_without_a_command_the_help_is_shown() -> None:
