@@ -88,9 +88,10 @@ class Nursery:
             }
             parent.stdin.write(json.dumps(order) + "\n")
             parent.stdin.flush()
-            code = int(parent.stdout.readline())
+            code = parent.stdout.readline()
+            assert code, "the process that forks has ended: its standard error says why"
             return subprocess.CompletedProcess(
-                order["argv"], code, out.read_text("utf-8"), err.read_text("utf-8")
+                order["argv"], int(code), out.read_text("utf-8"), err.read_text("utf-8")
             )
 
     def close(self) -> None:
